@@ -304,6 +304,38 @@ enum seam_status oltp_catalog_set(struct oltp_txn *t, uint32_t id, struct seam_s
 
 /* ---- the front door -------------------------------------------------------------------------------- */
 
+/* The shape as the log and the catalogue keep it, once it is sure that everybody reads it as it is. */
+static enum seam_status shape_words(struct oltp *db, const struct seam_schema *s,
+                                    struct seam_buf *json, struct seam_fault *f)
+{
+    struct seam_schema again = {0};
+    struct seam_buf said = {0};
+    enum seam_status st = seam_schema_check(s, f);
+
+    if (st != SEAM_OK) return st;
+    if (s->key_count == 0)
+        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                              "a table needs a key: name its column or columns in \"key\"");
+    seam_schema_to_json(s, json);
+    if (!seam_buf_ok(json) || json->data == NULL) return no_memory(db, f);
+    if (json->size > OLTP_SCHEMA_MAX)
+        return seam_fault_set(f, SEAM_LIMIT, s->name, SEAM_FAULT_NO_OFFSET,
+                              "a shape of %zu bytes; at most %d are allowed: shorten its defaults",
+                              json->size, OLTP_SCHEMA_MAX);
+    st = seam_schema_parse((const char *)json->data, json->size, &again, f);
+    if (st == SEAM_OK) {
+        seam_schema_to_json(&again, &said);
+        if (!seam_buf_ok(&said))
+            st = no_memory(db, f);
+        else if (!seam_buf_equal(&said, json))
+            st = seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
+                                "this shape would not read back as it is");
+    }
+    seam_schema_free(&again);
+    seam_buf_free(&said);
+    return st;
+}
+
 /* A change of shape either happens whole or not at all: it runs inside a savepoint of its own. */
 static enum seam_status shape_change(struct oltp_txn *t, uint32_t id, struct seam_schema *s,
                                      struct seam_fault *f)
@@ -312,21 +344,20 @@ static enum seam_status shape_change(struct oltp_txn *t, uint32_t id, struct sea
     struct wal_change_schema c = {.txn = t->id, .seq = t->seq, .table = id};
     struct seam_buf json = {0};
     uint32_t save = 0;
-    enum seam_status st = oltp_savepoint(t, &save, f);
+    enum seam_status st = SEAM_OK;
 
-    if (st != SEAM_OK) goto done;
     if (s != NULL) {
         s->id = id;
-        seam_schema_to_json(s, &json);
+        st = shape_words(t->db, s, &json, f);
         c.version = s->version;
         c.json = (struct wal_bytes){json.data, json.size};
-        json.failed |= json.data == NULL;
     } else {
         c.version = table_of(t, id)->schema.version;
     }
+    if (st == SEAM_OK) st = oltp_savepoint(t, &save, f);
+    if (st != SEAM_OK) goto done;
     st = oltp_catalog_set(t, id, s, f);
     wal_change_put_schema(&payload, &c);
-    if (st == SEAM_OK && !seam_buf_ok(&json)) st = no_memory(t->db, f);
     if (st == SEAM_OK) st = oltp_log_record(t, WAL_CHANGE_SCHEMA, &payload, f);
     if (st != SEAM_OK) {
         if (oltp_rollback_to(t, save, NULL) != SEAM_OK) oltp_txn_fatal(t, SEAM_IO);
@@ -371,20 +402,15 @@ enum seam_status oltp_create_table(struct oltp_txn *t, const struct seam_schema 
     if (!t->write)
         return seam_fault_set(f, SEAM_UNSUPPORTED, t->db->dir, SEAM_FAULT_NO_OFFSET,
                               "a read transaction changes nothing");
-    if (oltp_table(t, s->name, &id, NULL) == SEAM_OK)
+    if (strnlen(s->name, SEAM_NAME_MAX_BYTES) < SEAM_NAME_MAX_BYTES &&
+        oltp_table(t, s->name, &id, NULL) == SEAM_OK)
         return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
                               "there is such a table already");
-    if (s->key_count == 0)
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                              "a table needs a key: name its column or columns in \"key\"");
     if (id > OLTP_TABLES_MAX)
         return seam_fault_set(f, SEAM_LIMIT, s->name, SEAM_FAULT_NO_OFFSET,
                               "%d tables were made already", OLTP_TABLES_MAX);
-    for (unsigned i = 0; i < s->index_count; i++)
-        if (s->indexes[i].id == 0 || s->indexes[i].id >= 1 << TREE_INDEX_BITS)
-            return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                                  "index ids go from 1 to %d", (1 << TREE_INDEX_BITS) - 1);
-    st = seam_schema_clone(s, &copy);
+    st = seam_schema_check(s, f); /* before anything looks into it */
+    if (st == SEAM_OK) st = seam_schema_clone(s, &copy);
     if (st == SEAM_OK) st = shape_change(t, id, &copy, f);
     seam_schema_free(&copy);
     if (st == SEAM_OK) *table = id;
@@ -450,45 +476,10 @@ enum seam_status oltp_create_index(struct oltp_txn *t, uint32_t table, const cha
                                    struct seam_fault *f)
 {
     struct seam_schema s = {0};
-    struct seam_index_def *def;
-    uint16_t id = 0;
     enum seam_status st = shape_begin(t, table, &s, f);
 
-    if (st != SEAM_OK) return st;
-    if (s.index_count == SEAM_INDEXES_MAX || count == 0 || count > SEAM_KEY_COLUMNS_MAX ||
-        strlen(name) >= SEAM_NAME_MAX_BYTES) {
-        st = seam_fault_set(f, SEAM_LIMIT, s.name, SEAM_FAULT_NO_OFFSET,
-                            "at most %d indexes of at most %d columns, names under %d bytes",
-                            SEAM_INDEXES_MAX, SEAM_KEY_COLUMNS_MAX, SEAM_NAME_MAX_BYTES);
-        goto done;
-    }
-    for (unsigned i = 0; i < s.index_count; i++) {
-        if (strcmp(s.indexes[i].name, name) == 0) {
-            st = seam_fault_set(f, SEAM_EXISTS, s.name, SEAM_FAULT_NO_OFFSET,
-                                "there is an index \"%s\" already", name);
-            goto done;
-        }
-        if (s.indexes[i].id > id) id = s.indexes[i].id;
-    }
-    while (index_by_id(&s, (uint16_t)(id + 1)) >= 0) id++;
-    if (id + 1 >= 1 << TREE_INDEX_BITS) /* numbers given before may be free again */
-        for (id = 0; index_by_id(&s, (uint16_t)(id + 1)) >= 0;) id++;
-    def = &s.indexes[s.index_count++];
-    *def = (struct seam_index_def){
-        .id = (uint16_t)(id + 1), .unique = unique, .count = (uint16_t)count};
-    memcpy(def->name, name, strlen(name) + 1);
-    for (size_t i = 0; i < count; i++) {
-        int at = seam_schema_column(&s, columns[i]);
-
-        if (at < 0) {
-            st = seam_fault_set(f, SEAM_NOT_FOUND, s.name, SEAM_FAULT_NO_OFFSET, "no column \"%s\"",
-                                columns[i]);
-            goto done;
-        }
-        def->columns[i] = (uint16_t)at;
-    }
-    st = shape_change(t, table, &s, f);
-done:
+    if (st == SEAM_OK) st = seam_schema_add_index(&s, name, columns, count, unique, f);
+    if (st == SEAM_OK) st = shape_change(t, table, &s, f);
     seam_schema_free(&s);
     return st;
 }
@@ -497,19 +488,10 @@ enum seam_status oltp_drop_index(struct oltp_txn *t, uint32_t table, const char 
                                  struct seam_fault *f)
 {
     struct seam_schema s = {0};
-    unsigned at = 0;
     enum seam_status st = shape_begin(t, table, &s, f);
 
-    if (st != SEAM_OK) return st;
-    while (at < s.index_count && strcmp(s.indexes[at].name, name) != 0) at++;
-    if (at == s.index_count) {
-        st = seam_fault_set(f, SEAM_NOT_FOUND, s.name, SEAM_FAULT_NO_OFFSET, "no index \"%s\"",
-                            name);
-    } else {
-        s.index_count--;
-        memmove(&s.indexes[at], &s.indexes[at + 1], (s.index_count - at) * sizeof *s.indexes);
-        st = shape_change(t, table, &s, f);
-    }
+    if (st == SEAM_OK) st = seam_schema_drop_index(&s, name, f);
+    if (st == SEAM_OK) st = shape_change(t, table, &s, f);
     seam_schema_free(&s);
     return st;
 }

@@ -98,6 +98,7 @@ static enum seam_status append_part(const struct oltp_table *tb, uint16_t column
         return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
                               "%s is %s, not %s", c->name, seam_value_type_name(c->type),
                               seam_value_type_name(v.type));
+    if (v.type == SEAM_V_BOOL) v.i = v.i != 0; /* as a row keeps it */
     if (v.type == SEAM_V_DECIMAL && v.scale != c->scale) {
         if (seam_decimal_rescale(v.i, v.scale, c->scale, &v.i) != SEAM_OK)
             return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,

@@ -45,7 +45,10 @@ extern "C" {
 enum {
     OLTP_PAGE_SIZE = 8192,
     OLTP_KEY_MAX = 1024,     /* bytes of an encoded key (primary, or index columns + primary) */
-    OLTP_ROW_MAX = 16 << 20, /* bytes of an encoded row */
+    OLTP_ROW_MAX = 16 << 20, /* bytes of an encoded row, or of an event's payload */
+    OLTP_SCHEMA_MAX =
+        512 << 10, /* bytes of a table's shape as JSON: what every room downstream reads */
+    OLTP_EVENT_TYPE_MAX = 255, /* bytes of an event's type; its topic: 255, its key: 64 KiB */
     OLTP_TABLES_MAX = 1024,
     OLTP_READERS_MAX = 126, /* read transactions open at once, a handle */
     OLTP_SAVEPOINTS_MAX = 64,
@@ -215,11 +218,15 @@ SEAM_MUST_USE enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, en
                                           struct seam_fault *f);
 /* An event for the stream, in this transaction: it happens if and only if the transaction does.
  * topic = aggregate type, key = aggregate id, `type` = event type. In the log: OUTBOX with payload
- * {varint length, type, payload}: read it with oltp_outbox_get. */
+ * {varint length, type, payload}: read it with oltp_outbox_get. SEAM_LIMIT: a part is too long; nothing was put. */
 SEAM_MUST_USE enum seam_status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
                                                struct wal_bytes aggregate_id, const char *type,
                                                struct wal_bytes payload, struct seam_fault *f);
-/* Splits a logged outbox payload into its event type and body. SEAM_CORRUPT. */
+struct oltp_event {
+    struct wal_bytes topic, key, type, payload;
+};
+/* Splits a logged outbox payload into its event type and body. SEAM_CORRUPT: there is none, or it is longer than
+ * oltp_outbox_put allows (type and payload are what there is, when type.data is not NULL). */
 SEAM_MUST_USE enum seam_status oltp_outbox_get(struct wal_bytes logged, struct wal_bytes *type,
                                                struct wal_bytes *payload, struct seam_fault *f);
 

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "engine/values/key.h"
+
 static enum seam_status no_memory(const struct oltp_table *tb, struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOMEM, tb->schema.name, SEAM_FAULT_NO_OFFSET,
@@ -333,6 +335,22 @@ enum seam_status oltp_delete(struct oltp_txn *t, uint32_t table,
     return change_end(t, oltp_row_apply(t, table, tb, &c, f));
 }
 
+/* Is it what oltp_key makes of some values? */
+static bool key_valid(struct oltp_txn *t, const struct oltp_table *tb, struct wal_bytes key)
+{
+    const uint8_t *p = key.data, *end = key.data + key.size;
+
+    seam_buf_clear(&t->text);
+    for (unsigned i = 0; i < tb->schema.key_count; i++) {
+        struct seam_value v;
+        enum seam_value_type type = tb->schema.columns[tb->schema.key[i]].type;
+
+        if (seam_key_read(&p, end, type, &v, &t->text) != SEAM_OK || v.type == SEAM_V_NULL)
+            return false;
+    }
+    return p == end;
+}
+
 enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_op op,
                             uint8_t flags, struct wal_bytes key, struct wal_bytes row,
                             struct seam_fault *f)
@@ -348,6 +366,12 @@ enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_
     enum seam_status st = change_begin(t, table, &tb, f);
 
     if (st != SEAM_OK) return st;
+    if (op != WAL_OP_INSERT && op != WAL_OP_UPDATE && op != WAL_OP_DELETE)
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "there is no change of the kind %d", (int)op);
+    if (op == WAL_OP_DELETE && !key_valid(t, tb, key)) /* logged also when no row has it */
+        return seam_fault_set(f, SEAM_INVALID, tb->schema.name, SEAM_FAULT_NO_OFFSET,
+                              "these %zu bytes are no key of the table", key.size);
     if (op != WAL_OP_DELETE) {
         seam_buf_clear(&t->row); /* it may be where this call reads the row before */
         seam_buf_append(&t->row, row.data, row.size);
@@ -363,46 +387,4 @@ enum seam_status oltp_apply(struct oltp_txn *t, uint32_t table, enum wal_change_
         c.op = WAL_OP_UPDATE;
     }
     return change_end(t, oltp_row_apply(t, table, tb, &c, f));
-}
-
-enum seam_status oltp_outbox_put(struct oltp_txn *t, const char *aggregate_type,
-                                 struct wal_bytes aggregate_id, const char *type,
-                                 struct wal_bytes payload, struct seam_fault *f)
-{
-    struct wal_change_outbox o = {.txn = t->id, .seq = t->seq, .key = aggregate_id};
-    size_t topic = strlen(aggregate_type);
-    enum seam_status st;
-
-    if (!t->write || t->failed != SEAM_OK)
-        return seam_fault_set(f, t->write ? t->failed : SEAM_UNSUPPORTED, t->db->dir,
-                              SEAM_FAULT_NO_OFFSET, "this transaction cannot put an event");
-    if (topic > WAL_CHANGE_TOPIC_MAX || aggregate_id.size > WAL_CHANGE_KEY_MAX ||
-        payload.size + strlen(type) > OLTP_ROW_MAX)
-        return seam_fault_set(f, SEAM_LIMIT, aggregate_type, SEAM_FAULT_NO_OFFSET,
-                              "an event larger than the log allows");
-    o.topic = (struct wal_bytes){(const uint8_t *)aggregate_type, topic};
-    seam_buf_clear(&t->row);
-    seam_buf_lenstr(&t->row, type, strlen(type));
-    seam_buf_append(&t->row, payload.data, payload.size);
-    o.payload = (struct wal_bytes){t->row.data, t->row.size};
-    seam_buf_clear(&t->before);
-    wal_change_put_outbox(&t->before, &o);
-    st = oltp_log_record(t, WAL_CHANGE_OUTBOX, &t->before, f);
-    if (st != SEAM_OK) return oltp_txn_fatal(t, st);
-    t->changes++;
-    t->seq++;
-    return SEAM_OK;
-}
-
-enum seam_status oltp_outbox_get(struct wal_bytes logged, struct wal_bytes *type,
-                                 struct wal_bytes *payload, struct seam_fault *f)
-{
-    struct seam_reader r = seam_reader_of(logged.data, logged.size);
-
-    type->data = seam_read_lenstr(&r, WAL_CHANGE_TOPIC_MAX, &type->size);
-    if (type->data == NULL)
-        return seam_fault_set(f, SEAM_CORRUPT, NULL, seam_reader_offset(&r),
-                              "an outbox payload without a type");
-    *payload = (struct wal_bytes){r.pos, seam_reader_left(&r)};
-    return SEAM_OK;
 }

@@ -12,7 +12,7 @@
 struct oltp_txn;
 
 enum { TREE_INDEX_BITS = 5 };
-static_assert(SEAM_INDEXES_MAX < 1 << TREE_INDEX_BITS, "a tree's number has room for its index");
+static_assert(SEAM_INDEX_ID_MAX < 1 << TREE_INDEX_BITS, "a tree's number has room for its index");
 
 struct oltp_table { /* immutable once in a catalogue; owned by the handle until it closes */
     struct seam_schema schema;

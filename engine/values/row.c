@@ -35,6 +35,7 @@ static enum seam_status fit(const struct seam_schema *s, const struct seam_colum
     if (v->type == SEAM_V_TEXT && seam_unlikely(v->len > SEAM_TEXT_MAX))
         return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
                               "%s: a text may have at most %d bytes", c->name, SEAM_TEXT_MAX);
+    if (v->type == SEAM_V_BOOL) out->i = v->i != 0; /* key and row say the same */
     if (v->type == SEAM_V_DECIMAL && v->scale != c->scale) {
         if (seam_decimal_rescale(v->i, v->scale, c->scale, &out->i) != SEAM_OK)
             return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,

@@ -3,11 +3,6 @@
 
 #include <stdlib.h>
 
-bool seam_column_live(const struct seam_column *c, uint32_t version)
-{
-    return c->added <= version && (c->dropped == 0 || version < c->dropped);
-}
-
 int seam_schema_column(const struct seam_schema *s, const char *name)
 {
     for (int i = 0; i < s->column_count; i++) {
@@ -69,21 +64,6 @@ enum seam_status seam_schema_clone(const struct seam_schema *s, struct seam_sche
 
 /* ---- evolution ---- */
 
-static bool name_ok(const char *name)
-{
-    size_t n = strnlen(name, SEAM_NAME_MAX_BYTES);
-
-    if (n == 0 || n == SEAM_NAME_MAX_BYTES || (name[0] >= '0' && name[0] <= '9')) return false;
-    for (size_t i = 0; i < n; i++) {
-        char c = name[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '_'))
-            return false;
-    }
-    return true;
-}
-
 enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam_column *c,
                                         struct seam_fault *f)
 {
@@ -95,20 +75,9 @@ enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam
                               "a table may have at most %d columns, "
                               "counting dropped ones",
                               SEAM_COLUMNS_MAX);
-    if (!name_ok(c->name) || (unsigned)c->type >= SEAM_V_TYPE_COUNT || c->type == SEAM_V_NULL ||
-        c->scale > SEAM_DECIMAL_SCALE_MAX)
-        return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                              "column \"%.63s\" has no valid name, type "
-                              "or scale",
-                              c->name);
     if (seam_schema_column(s, c->name) >= 0)
         return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
-                              "column %s is there already", c->name);
-    if (c->def.type == SEAM_V_NULL ? !c->nullable : c->def.type != c->type)
-        return seam_fault_set(
-            f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-            "column %s needs a default of its own type for the rows that are there already",
-            c->name);
+                              "column %.63s is there already", c->name);
     added.id = s->column_count > 0 ? s->columns[s->column_count - 1].id + 1 : 1;
     added.added = s->version + 1;
     added.dropped = 0;
@@ -117,7 +86,7 @@ enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam
         added.def.scale = c->scale;
         if (st != SEAM_OK)
             return seam_fault_set(f, st, s->name, SEAM_FAULT_NO_OFFSET,
-                                  "default of %s does not fit its scale", c->name);
+                                  "default of %.63s does not fit its scale", c->name);
     }
     st = copy_default(&added.def, &added.def);
     if (st != SEAM_OK)
@@ -131,7 +100,12 @@ enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam
     s->columns = grown;
     s->columns[s->column_count++] = added;
     s->version++;
-    return SEAM_OK;
+    st = seam_schema_check_column(s, s->column_count - 1u, f);
+    if (st != SEAM_OK) {
+        s->version--;
+        free_default(&s->columns[--s->column_count]);
+    }
+    return st;
 }
 
 static bool in_positions(const uint16_t *positions, uint16_t count, int position)
@@ -170,14 +144,83 @@ enum seam_status seam_schema_rename_column(struct seam_schema *s, const char *fr
     if (i < 0)
         return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET, "no column %.63s",
                               from);
-    if (!name_ok(to))
+    if (!seam_name_valid(to))
         return seam_fault_set(f, SEAM_INVALID, s->name, SEAM_FAULT_NO_OFFSET,
-                              "\"%.63s\" is no valid name", to);
+                              "\"%.63s\" is no valid name: letters, digits and _ only", to);
     if (seam_schema_column(s, to) >= 0)
         return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
                               "column %s is there already", to);
     memset(s->columns[i].name, 0, SEAM_NAME_MAX_BYTES);
     memcpy(s->columns[i].name, to, strlen(to));
     s->version++;
+    return SEAM_OK;
+}
+
+static int index_by_name(const struct seam_schema *s, const char *name)
+{
+    for (int i = 0; i < s->index_count; i++)
+        if (strcmp(s->indexes[i].name, name) == 0) return i;
+    return -1;
+}
+
+/* Indexes stand in order of their ids: where the new one's place is, and its id. */
+static unsigned index_place(const struct seam_schema *s, uint16_t *id)
+{
+    unsigned at = s->index_count;
+
+    *id = (uint16_t)(at > 0 ? s->indexes[at - 1].id + 1 : 1);
+    if (*id <= SEAM_INDEX_ID_MAX) return at;
+    for (at = 0; at < s->index_count && s->indexes[at].id == at + 1; at++) continue;
+    *id = (uint16_t)(at + 1);
+    return at;
+}
+
+enum seam_status seam_schema_add_index(struct seam_schema *s, const char *name,
+                                       const char *const *columns, size_t count, bool unique,
+                                       struct seam_fault *f)
+{
+    struct seam_index_def def = {.unique = unique, .count = (uint16_t)count};
+    unsigned at = index_place(s, &def.id);
+    enum seam_status st;
+
+    if (s->index_count == SEAM_INDEXES_MAX || count == 0 || count > SEAM_KEY_COLUMNS_MAX ||
+        strlen(name) >= SEAM_NAME_MAX_BYTES)
+        return seam_fault_set(f, SEAM_LIMIT, s->name, SEAM_FAULT_NO_OFFSET,
+                              "at most %d indexes of 1 to %d columns, names under %d bytes",
+                              SEAM_INDEXES_MAX, SEAM_KEY_COLUMNS_MAX, SEAM_NAME_MAX_BYTES);
+    if (index_by_name(s, name) >= 0)
+        return seam_fault_set(f, SEAM_EXISTS, s->name, SEAM_FAULT_NO_OFFSET,
+                              "there is an index \"%s\" already", name);
+    memcpy(def.name, name, strlen(name));
+    for (size_t i = 0; i < count; i++) {
+        int column = seam_schema_column(s, columns[i]);
+
+        if (column < 0)
+            return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET,
+                                  "no column \"%.63s\"", columns[i]);
+        def.columns[i] = (uint16_t)column;
+    }
+    memmove(&s->indexes[at + 1], &s->indexes[at], (s->index_count - at) * sizeof *s->indexes);
+    s->indexes[at] = def;
+    s->index_count++;
+    st = seam_schema_check_index(s, at, f);
+    if (st != SEAM_OK) {
+        s->index_count--;
+        memmove(&s->indexes[at], &s->indexes[at + 1], (s->index_count - at) * sizeof *s->indexes);
+    }
+    return st;
+}
+
+enum seam_status seam_schema_drop_index(struct seam_schema *s, const char *name,
+                                        struct seam_fault *f)
+{
+    int at = index_by_name(s, name);
+
+    if (at < 0)
+        return seam_fault_set(f, SEAM_NOT_FOUND, s->name, SEAM_FAULT_NO_OFFSET,
+                              "no index \"%.63s\"", name);
+    s->index_count--;
+    memmove(&s->indexes[at], &s->indexes[at + 1],
+            (size_t)(s->index_count - at) * sizeof *s->indexes);
     return SEAM_OK;
 }

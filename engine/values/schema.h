@@ -29,7 +29,8 @@ enum {
     SEAM_NAME_MAX_BYTES = 64,
     SEAM_COLUMNS_MAX = 256,
     SEAM_KEY_COLUMNS_MAX = 8,
-    SEAM_INDEXES_MAX = 16
+    SEAM_INDEXES_MAX = 16,
+    SEAM_INDEX_ID_MAX = 31, /* ids of indexes that are gone are given again */
 };
 
 struct seam_column {
@@ -66,7 +67,26 @@ struct seam_schema {
 
 /* Position of a live column by name, or -1.                                                        */
 int seam_schema_column(const struct seam_schema *s, const char *name);
-bool seam_column_live(const struct seam_column *c, uint32_t version);
+static inline bool seam_column_live(const struct seam_column *c, uint32_t version)
+{
+    return c->added <= version && (c->dropped == 0 || version < c->dropped);
+}
+
+/* Letters, digits and _, 1 to 63 of them, no digit first.                                           */
+bool seam_name_valid(const char *name);
+/* The one validator of shapes: what passes is read back by everybody as what it was. Whoever stores, logs or
+ * sends a schema asks it first; seam_schema_parse asks it of what it read. SEAM_INVALID; SEAM_NOMEM.  */
+SEAM_MUST_USE enum seam_status seam_schema_check(const struct seam_schema *s, struct seam_fault *f);
+/* ... in its parts, for a reader that names lines: name and version; column `at` given those before it; the
+ * key; index `at` given those before it.                                                           */
+SEAM_MUST_USE enum seam_status seam_schema_check_head(const struct seam_schema *s,
+                                                      struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_check_column(const struct seam_schema *s, unsigned at,
+                                                        struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_check_key(const struct seam_schema *s,
+                                                     struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_check_index(const struct seam_schema *s, unsigned at,
+                                                       struct seam_fault *f);
 
 /* Parses and validates the JSON form; the fault names the member at fault.                         */
 SEAM_MUST_USE enum seam_status seam_schema_parse(const char *json, size_t n,
@@ -76,13 +96,21 @@ SEAM_MUST_USE enum seam_status seam_schema_clone(const struct seam_schema *s,
                                                  struct seam_schema *out);
 void seam_schema_free(struct seam_schema *s);
 
-/* Evolution: each makes the next version in place. A refused change changes nothing.               */
+/* Evolution: each makes the next version in place. A refused change changes nothing. SEAM_EXISTS: the name is
+ * taken.                                                                                           */
 SEAM_MUST_USE enum seam_status
 seam_schema_add_column(struct seam_schema *s, const struct seam_column *c, struct seam_fault *f);
 SEAM_MUST_USE enum seam_status seam_schema_drop_column(struct seam_schema *s, const char *name,
                                                        struct seam_fault *f);
 SEAM_MUST_USE enum seam_status seam_schema_rename_column(struct seam_schema *s, const char *from,
                                                          const char *to, struct seam_fault *f);
+/* Indexes are no part of a row: the version stays. The id is the next one, or when those are used up the lowest
+ * that no index has.                                                                               */
+SEAM_MUST_USE enum seam_status seam_schema_add_index(struct seam_schema *s, const char *name,
+                                                     const char *const *columns, size_t count,
+                                                     bool unique, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status seam_schema_drop_index(struct seam_schema *s, const char *name,
+                                                      struct seam_fault *f);
 
 #ifdef __cplusplus
 }

@@ -28,20 +28,22 @@ static enum seam_status read_name(struct schema_reader *x, const struct seam_jso
 
     if (v == NULL)
         return REFUSE(x, object, "line %u: \"%s\" is missing", (unsigned)object->line, member);
-    if (v->type != SEAM_J_STRING || v->len == 0 || v->len >= SEAM_NAME_MAX_BYTES)
-        return REFUSE(x, v, "line %u: \"%s\" must be a name of 1 to 63 letters", (unsigned)v->line,
-                      member);
-    for (size_t i = 0; i < v->len; i++) {
-        char c = v->str[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-
-        if (!letter && !(i > 0 && c >= '0' && c <= '9'))
-            return REFUSE(x, v, "line %u: \"%s\": a name has letters, digits and _ only",
-                          (unsigned)v->line, member);
-    }
+    if (v->type != SEAM_J_STRING || v->len == 0 || v->len >= SEAM_NAME_MAX_BYTES ||
+        memchr(v->str, 0, v->len) != NULL)
+        return REFUSE(x, v, "line %u: \"%s\" must be a name of 1 to 63 letters, digits and _",
+                      (unsigned)v->line, member);
     memset(out, 0, SEAM_NAME_MAX_BYTES);
     memcpy(out, v->str, v->len);
     return SEAM_OK;
+}
+
+/* What the one validator says, with the line it is about. */
+static enum seam_status at_line(struct schema_reader *x, const struct seam_json *node,
+                                const struct seam_fault *said)
+{
+    if (said->status == SEAM_OK) return SEAM_OK;
+    return seam_fault_set(x->f, said->status, "schema", node->line, "line %u: %s",
+                          (unsigned)node->line, said->why);
 }
 
 /* A whole number in [0, max]; *out keeps its value when the member is missing.                   */
@@ -125,30 +127,11 @@ static enum seam_status read_type(struct schema_reader *x, const struct seam_jso
     return SEAM_OK;
 }
 
-static enum seam_status check_versions(struct schema_reader *x, const struct seam_json *object,
-                                       const struct seam_column *c)
-{
-    const struct seam_schema *s = x->s;
-
-    if (c->id == 0 || (s->column_count > 0 && c->id <= s->columns[s->column_count - 1].id))
-        return REFUSE(x, object, "line %u: column %s: ids must rise", (unsigned)object->line,
-                      c->name);
-    if (c->added == 0 || c->added > s->version ||
-        (c->dropped != 0 && (c->dropped <= c->added || c->dropped > s->version)))
-        return REFUSE(
-            x, object,
-            "line %u: column %s: added and dropped must lie in order within versions 1 to %u",
-            (unsigned)object->line, c->name, (unsigned)s->version);
-    if (seam_column_live(c, s->version) && seam_schema_column(s, c->name) >= 0)
-        return REFUSE(x, object, "line %u: column %s is there twice", (unsigned)object->line,
-                      c->name);
-    return SEAM_OK;
-}
-
 static enum seam_status read_column(struct schema_reader *x, const struct seam_json *object)
 {
     struct seam_schema *s = x->s;
     struct seam_column c = {.id = s->column_count + 1u, .added = 1};
+    struct seam_fault said = {0};
     enum seam_status st = seam_json_only_members(object, column_members,
                                                  SEAM_ARRAY_LEN(column_members), "schema", x->f);
 
@@ -158,13 +141,12 @@ static enum seam_status read_column(struct schema_reader *x, const struct seam_j
     if (st == SEAM_OK) st = read_number(x, object, "added", UINT32_MAX, &c.added);
     if (st == SEAM_OK) st = read_number(x, object, "dropped", UINT32_MAX, &c.dropped);
     if (st == SEAM_OK) st = read_flag(x, object, "nullable", &c.nullable);
-    if (st == SEAM_OK) st = check_versions(x, object, &c);
     if (st == SEAM_OK) st = read_default(x, object, &c);
-    if (st == SEAM_OK && c.added > 1 && !c.nullable && c.def.type == SEAM_V_NULL)
-        st = REFUSE(x, object, "line %u: column %s: rows older than it need a default",
-                    (unsigned)object->line, c.name);
-    if (st == SEAM_OK) s->columns[s->column_count++] = c;
-    return st;
+    if (st != SEAM_OK) return st;
+    s->columns[s->column_count++] = c;
+    return seam_schema_check_column(s, s->column_count - 1u, &said) == SEAM_OK
+               ? SEAM_OK
+               : at_line(x, object, &said);
 }
 
 static enum seam_status read_columns(struct schema_reader *x, const struct seam_json *root)
@@ -186,7 +168,7 @@ static enum seam_status read_columns(struct schema_reader *x, const struct seam_
     return SEAM_OK;
 }
 
-/* An array of names of live columns, each at most once.                                          */
+/* An array of names of live columns.                                                             */
 static enum seam_status read_positions(struct schema_reader *x, const struct seam_json *list,
                                        const char *what, uint16_t out[SEAM_KEY_COLUMNS_MAX],
                                        uint16_t *count)
@@ -202,10 +184,6 @@ static enum seam_status read_positions(struct schema_reader *x, const struct sea
         if (position < 0)
             return REFUSE(x, c, "line %u: %s names no column \"%.64s\"", (unsigned)c->line, what,
                           c->type == SEAM_J_STRING ? c->str : "");
-        for (uint16_t i = 0; i < *count; i++) {
-            if (out[i] == position)
-                return REFUSE(x, c, "line %u: %s names %s twice", (unsigned)c->line, what, c->str);
-        }
         out[(*count)++] = (uint16_t)position;
     }
     return SEAM_OK;
@@ -217,23 +195,20 @@ static enum seam_status read_key(struct schema_reader *x, const struct seam_json
     const struct seam_json *key = seam_json_get(root, "key");
     bool keyless = key != NULL && key->type == SEAM_J_ARRAY &&
                    key->len == 0; /* said so: a table that only grows */
+    struct seam_fault said = {0};
     enum seam_status st =
         keyless ? SEAM_OK : read_positions(x, key, "\"key\"", s->key, &s->key_count);
 
-    for (uint16_t i = 0; st == SEAM_OK && i < s->key_count; i++) {
-        const struct seam_column *c = &s->columns[s->key[i]];
-
-        if (c->nullable || c->added != 1)
-            st = REFUSE(x, root, "key column %s must not be nullable, nor younger than the table",
-                        c->name);
-    }
-    return st;
+    if (st != SEAM_OK) return st;
+    return seam_schema_check_key(s, &said) == SEAM_OK ? SEAM_OK
+                                                      : at_line(x, key != NULL ? key : root, &said);
 }
 
 static enum seam_status read_index(struct schema_reader *x, const struct seam_json *object)
 {
     struct seam_schema *s = x->s;
     struct seam_index_def ix = {0};
+    struct seam_fault said = {0};
     uint32_t id = s->index_count > 0 ? s->indexes[s->index_count - 1].id + 1u : 1u;
     enum seam_status st = seam_json_only_members(object, index_members,
                                                  SEAM_ARRAY_LEN(index_members), "schema", x->f);
@@ -245,17 +220,11 @@ static enum seam_status read_index(struct schema_reader *x, const struct seam_js
         st = read_positions(x, seam_json_get(object, "columns"), "an index's \"columns\"",
                             ix.columns, &ix.count);
     if (st != SEAM_OK) return st;
-    if (id == 0 || (s->index_count > 0 && id <= s->indexes[s->index_count - 1].id))
-        return REFUSE(x, object, "line %u: index %s: ids must rise", (unsigned)object->line,
-                      ix.name);
-    for (uint16_t i = 0; i < s->index_count; i++) {
-        if (strcmp(s->indexes[i].name, ix.name) == 0)
-            return REFUSE(x, object, "line %u: index %s is there twice", (unsigned)object->line,
-                          ix.name);
-    }
     ix.id = (uint16_t)id;
     s->indexes[s->index_count++] = ix;
-    return SEAM_OK;
+    return seam_schema_check_index(s, s->index_count - 1u, &said) == SEAM_OK
+               ? SEAM_OK
+               : at_line(x, object, &said);
 }
 
 static enum seam_status read_indexes(struct schema_reader *x, const struct seam_json *root)
@@ -279,6 +248,7 @@ enum seam_status seam_schema_parse(const char *json, size_t n, struct seam_schem
 {
     struct seam_schema s = {.version = 1};
     struct schema_reader x = {.s = &s, .f = f};
+    struct seam_fault said = {0};
     struct seam_json *root = NULL;
     enum seam_status st;
 
@@ -289,7 +259,8 @@ enum seam_status seam_schema_parse(const char *json, size_t n, struct seam_schem
     if (st == SEAM_OK) st = read_name(&x, root, "table", s.name);
     if (st == SEAM_OK) st = read_number(&x, root, "id", UINT32_MAX, &s.id);
     if (st == SEAM_OK) st = read_number(&x, root, "version", UINT32_MAX, &s.version);
-    if (st == SEAM_OK && s.version == 0) st = REFUSE(&x, root, "versions count from 1");
+    if (st == SEAM_OK && seam_schema_check_head(&s, &said) != SEAM_OK)
+        st = at_line(&x, root, &said);
     if (st == SEAM_OK) st = read_columns(&x, root);
     if (st == SEAM_OK) st = read_key(&x, root);
     if (st == SEAM_OK) st = read_indexes(&x, root);

@@ -116,3 +116,20 @@ uninstall:
 	@rm -f '$(DESTDIR)$(libdir)/libseam.so' '$(DESTDIR)$(libdir)/libseam.so.$(MAJOR)'
 	@for d in '$(DESTDIR)$(includedir)/seam' '$(DESTDIR)$(datadir)/doc/seam'; do \
 	  [ -d "$$d" ] && find "$$d" -depth -type d -exec rmdir {} + 2>/dev/null; done; true
+
+# ---- one store as two files -------------------------------------------------------------------------------------
+# make amalgamate STORE=oltp: build/amalgamation/seam_oltp.h, seam_oltp.c and example_oltp.c. Without STORE: all five.
+AMALGAMATION := $(BUILD)/amalgamation
+door_objects  = $(foreach r,$(OPENS_$(1)),$(patsubst %.c,$(BUILD)/pic/%.o,$(call door_sources,$(r))))
+define amalgamation_rule
+$(AMALGAMATION)/seam_$(1).c: $(LIBRARY)/$(1).symbols $(call doors_of,$(1)) $(call pic_archives,$(1)) docs/examples/amalgamation/$(1).c \
+  $(addprefix docs/reference/library/,amalgamate.sh amalgamate.awk names.awk)
+	$$(Q)CC='$$(CC)' sh docs/reference/library/amalgamate.sh $(1) $(AMALGAMATION) '$(call doors_of,$(1))' $$< $(call door_objects,$(1))
+endef
+$(foreach s,$(STORES),$(eval $(call amalgamation_rule,$(s))))
+ifneq ($(filter-out $(STORES),$(STORE)),)
+amalgamate:
+	@echo 'make amalgamate: no store $(filter-out $(STORES),$(STORE)); there are $(STORES)' >&2; exit 2
+else
+amalgamate: $(foreach s,$(or $(STORE),$(STORES)),$(AMALGAMATION)/seam_$(s).c)
+endif

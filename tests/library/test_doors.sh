@@ -41,7 +41,7 @@ awk '{ room = $2; sub(/\/.*/, "", room)
        prefix = room == "engine" ? "seam" : room
        if ($1 == "nested") { print "a type inside a struct (C++ would hide its names): " $3 " in " $2; next }
        if ($1 == "macro" && $3 ~ /^SEAM_[A-Z0-9_]*_H$/) next
-       if ($1 == "tag") { if (tolower($3) ~ /^(seam|wal|oltp|columnar|invidx|hnsw|stream)(_|$)/) next }
+       if ($1 == "tag" || $1 == "type") { if (tolower($3) ~ /^(seam|wal|oltp|columnar|invidx|hnsw|stream)(_|$)/) next }
        else if (index(tolower($3), prefix "_") == 1) next
        print $1 " " $3 " of " $2 " does not begin with " prefix "_" }' "$dir/names" >"$dir/wrong"
 [ -s "$dir/wrong" ] && { fail "names without their room's prefix:"; cat "$dir/wrong"; }
@@ -74,6 +74,8 @@ tag colour
 tag io
 tag pair
 tag status
+type colour
+type io
 typedef handler
 typedef word_t
 SEEN

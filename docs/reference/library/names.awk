@@ -1,6 +1,7 @@
 # names.awk - the names that preprocessed C declares at file scope, one a line: KIND FILE NAME. Input: `cc -E -dD`, with
 # its line markers; only files that match -v want='REGEX' are listed. Kinds: function, inline (a static one), object, typedef, constant (of an
-# enum), macro, tag (of a struct, union or enum, wherever it is mentioned), and nested (a named or constant-giving type
+# enum), macro, tag (of a struct, union or enum, wherever it is mentioned), type (a tag
+# where it is defined), and nested (a named or constant-giving type
 # inside a struct: in C++ its names would lie in the struct's scope, so no public header has one).
 function say(kind, name) { if (!((kind, name) in said)) { said[kind, name] = 1; print kind, file, name } }
 function word(t) { return t ~ /^[A-Za-z_]/ }
@@ -36,6 +37,7 @@ function token(t) {
     if (t == "{") {
       if (before == "\"C\"") { n = 0; return }               # extern "C" {
       depth = 1
+      if (word(before) && before2 ~ /^(struct|union|enum)$/) say("type", before)
       body = before == ")" ? "function" : (before == "enum" || before2 == "enum") ? "enum" : "struct"
       if (body == "function") declared()
       constant = body == "enum"

@@ -189,7 +189,7 @@ struct columnar_sql_source {
     bool natural;
     struct columnar_sql_source *left, *right;
     struct columnar_sql_node *on; /* NULL: cross, or USING */
-    const char **using;
+    const char **using_names;
     int n_using;
 };
 

@@ -224,7 +224,7 @@ static enum seam_status join_condition(struct columnar_sql_parser *p, struct col
 
     if (at_word(p, "using")) {
         st = advance(p);
-        return st == SEAM_OK ? columnar_sql_parse_names(p, &j->using, &j->n_using) : st;
+        return st == SEAM_OK ? columnar_sql_parse_names(p, &j->using_names, &j->n_using) : st;
     }
     st = need_word(p, "on", "ON or USING");
     return st == SEAM_OK ? columnar_sql_parse_expr(p, &j->on) : st;

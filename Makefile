@@ -172,7 +172,7 @@ format-check:
 
 # Fails when a room includes a room it must not know, or when files of a store need one another in a circle.
 arrows: all
-	@sh tests/arrows.sh
+	@sh tests/arrows.sh $(BUILD)
 	@sh tests/circles.sh $(BUILD)
 
 clean:

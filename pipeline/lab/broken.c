@@ -1,15 +1,14 @@
 /* broken - the shop around the ways to deliver: customers, the power cut, and the counting. */
 #include "pipeline/lab/broken.h"
-#include "pipeline/relay/relay.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/values/key.h"
 #include "oltp/oltp.h"
 #include "pipeline/lab/shop.h"
+#include "pipeline/relay/relay.h"
 #include "wal/wal.h"
 
 static const char dir[] = "lab/shop";
@@ -19,36 +18,6 @@ static const char shop_json[] =
 const char *lab_broken_name(enum lab_broken_way way)
 {
     return lab_broken_ops(way)->name;
-}
-
-void lab_broken_say(struct lab_broken_shop *s, const char *format, ...)
-{
-    char line[160];
-    va_list args;
-
-    if (s->trial.lab == NULL) return;
-    va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    seam_buf_printf(&s->tale, "%s\n", line);
-}
-
-enum seam_status lab_broken_note(struct lab_order_list *list, const void *key, size_t n,
-                                 struct seam_fault *f)
-{
-    const uint8_t *p = key;
-    struct seam_buf text = {0};
-    struct seam_value v;
-    enum seam_status st = seam_key_read(&p, p + n, SEAM_V_INT, &v, &text);
-
-    seam_buf_free(&text);
-    if (st != SEAM_OK)
-        return seam_fault_set(f, SEAM_CORRUPT, dir, SEAM_FAULT_NO_OFFSET, "not an order's key");
-    if (list->count == SEAM_ARRAY_LEN(list->id))
-        return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
-                              "more arrivals than a trial counts");
-    list->id[list->count++] = (uint64_t)v.i;
-    return SEAM_OK;
 }
 
 /* ---- customers ---- */

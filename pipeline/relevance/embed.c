@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/crc32c.h"
 #include "engine/base/topk.h"
 #include "pipeline/relevance/embed_internal.h"
 
@@ -28,6 +29,15 @@ size_t embedder_words(const struct embedder *e)
 const char *embedder_version(const struct embedder *e)
 {
     return e->version;
+}
+
+uint32_t embedder_crc(const struct embedder *e)
+{
+    uint32_t crc = seam_crc32c(0, e->common, e->dim * sizeof(float));
+
+    crc = seam_crc32c(crc, e->weight, e->words.count * sizeof(float));
+    crc = seam_crc32c(crc, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
+    return seam_crc32c(crc, e->words.pool, e->words.pool_size);
 }
 
 bool embedder_seal(struct embedder *e)

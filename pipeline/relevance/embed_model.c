@@ -35,15 +35,6 @@ enum { MODEL_HEADER = 48, MODEL_VERSION = 1 };
 static const char model_magic[8] = {'S', 'E', 'A', 'M', 'E', 'M', 'B', 'D'};
 static_assert(sizeof(float) == 4, "sections are arrays of binary32");
 
-uint32_t embedder_crc(const struct embedder *e)
-{
-    uint32_t crc = seam_crc32c(0, e->common, e->dim * sizeof(float));
-
-    crc = seam_crc32c(crc, e->weight, e->words.count * sizeof(float));
-    crc = seam_crc32c(crc, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
-    return seam_crc32c(crc, e->words.pool, e->words.pool_size);
-}
-
 enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, const char *path,
                                struct seam_fault *f)
 {

@@ -6,6 +6,11 @@
 #include "engine/values/row.h"
 #include "pipeline/view/view_store.h"
 
+enum seam_status view_store_begin(struct view_store *s, struct seam_fault *f)
+{
+    return s->txn != NULL ? SEAM_OK : oltp_write_begin(s->own.db, &s->txn, f);
+}
+
 struct view_mirror *view_store_mirror(struct view_store *s, uint32_t source)
 {
     for (int i = 0; i < s->n_mirrors; i++)

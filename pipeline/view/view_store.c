@@ -9,11 +9,6 @@
 /* A batch this large is a backlog: the mirrors are filled first and the views computed once.         */
 enum { BULK_CHANGES = 16384 };
 
-enum seam_status view_store_begin(struct view_store *s, struct seam_fault *f)
-{
-    return s->txn != NULL ? SEAM_OK : oltp_write_begin(s->own.db, &s->txn, f);
-}
-
 static enum seam_status own_table(struct view_store *s, const char *name, const char *json,
                                   uint32_t *table, struct seam_fault *f)
 {

@@ -121,6 +121,7 @@ enum seam_status oltp_meta_read(struct seam_file *file, struct oltp_checkpoint *
     enum seam_status st[2];
     int best;
 
+    damaged[0] = damaged[1] = false; /* also when a page cannot be read at all */
     for (unsigned slot = 0; slot < 2; slot++) {
         uint8_t page[META_SIZE];
 

@@ -261,9 +261,12 @@ struct oltp_range {
     bool upper_included; /* end after upper, not before it */
 };
 enum oltp_cursor_flags { OLTP_KEYS_ONLY = 1 /* index cursors: do not fetch the rows */ };
-/* Cursor over a table (index 0, in key order) or an index; range NULL = all. The bounds are copied. It
- * stands before the first and after the last: next gives the first, prev the last. It stays right when the
- * transaction changes rows meanwhile (it goes on from the key it stands on). */
+/* Cursor over a table (index 0, in key order) or an index; range NULL = all. The bounds are copied. A new one
+ * stands before the first and after the last: next gives the first, prev the last.
+ * From then on it stands *between* entries, as a caret between letters: next steps over one to the right and gives
+ * it, prev over one to the left and gives it. So over a, b, c the steps next, next, prev, next give a, b, b, b (LMDB's
+ * cursor stands on an entry and would give a, b, a, b); and prev after SEAM_END of next gives the last. It stays right
+ * when the transaction changes rows meanwhile: it goes on from the place it stands at. */
 SEAM_MUST_USE enum seam_status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t index,
                                                 const struct oltp_range *range, unsigned flags,
                                                 struct oltp_cursor **out, struct seam_fault *f);

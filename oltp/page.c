@@ -50,7 +50,7 @@ static inline int compare_prefix(const uint8_t *p, unsigned prefix, const uint8_
 
         return (a > b) - (a < b);
     }
-    return memcmp(key, p + PAGE_HEADER_SIZE, n < prefix ? n : prefix);
+    return n == 0 ? 0 : memcmp(key, p + PAGE_HEADER_SIZE, n < prefix ? n : prefix);
 }
 
 unsigned oltp_page_find(const uint8_t *p, const uint8_t *key, size_t n, bool *exact)

@@ -28,7 +28,8 @@ SEAM_MUST_USE enum seam_status seam_key_read(const uint8_t **p, const uint8_t *e
 bool seam_key_successor(struct seam_buf *key);
 static inline int seam_key_compare(const void *a, size_t na, const void *b, size_t nb)
 {
-    int c = memcmp(a, b, na < nb ? na : nb);
+    size_t n = na < nb ? na : nb;
+    int c = n > 0 ? memcmp(a, b, n) : 0; /* of size 0: may be NULL */
 
     return c != 0 ? c : (na > nb) - (na < nb);
 }

@@ -279,6 +279,32 @@ static void test_salvage_brings_back_the_rest(void)
     seam_io_sim_free(sim);
 }
 
+/* Each read of a salvage fails once: it says so, or does without, and never looks at what was not read. */
+static void test_salvage_goes_on_after_failed_reads(void)
+{
+    struct seam_io_sim *sim = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(sim);
+    static struct rows rows;
+
+    fill(io, NULL, true);
+    for (uint64_t nth = 1; nth <= 12; nth++) {
+        struct oltp_salvaged out;
+        struct seam_buf report = {0};
+        struct seam_fault f = {0};
+        enum seam_status st;
+
+        memset(&rows, 0, sizeof rows);
+        seam_io_sim_plant(sim, SEAM_SIM_READ_EIO, nth, false);
+        st = oltp_salvage(io, "d/oltp", NULL, take_row, &rows, &out, &report, &f);
+        seam_io_sim_clear(sim);
+        ck_assert_int_eq(rows.wrong, 0);
+        ck_assert_msg(st == SEAM_OK || f.why[0] != '\0', "read %d: no word", (int)nth);
+        if (st == SEAM_OK && rows.count < ROWS) ck_assert_uint_gt(report.size, 0);
+        seam_buf_free(&report);
+    }
+    seam_io_sim_free(sim);
+}
+
 static void test_clone_is_the_same_state_and_vacuum_shortens(void)
 {
     struct seam_io_sim *sim = seam_io_sim_new(test_seed());
@@ -342,9 +368,12 @@ static void test_clone_is_the_same_state_and_vacuum_shortens(void)
     seam_io_sim_free(sim);
 }
 
-static const struct named_test tests[] = {
-    T(test_flipped_bytes_are_found), T(test_truncation_is_found), T(test_misplaced_page_is_found),
-    T(test_salvage_brings_back_the_rest), T(test_clone_is_the_same_state_and_vacuum_shortens)};
+static const struct named_test tests[] = {T(test_flipped_bytes_are_found),
+                                          T(test_truncation_is_found),
+                                          T(test_misplaced_page_is_found),
+                                          T(test_salvage_brings_back_the_rest),
+                                          T(test_salvage_goes_on_after_failed_reads),
+                                          T(test_clone_is_the_same_state_and_vacuum_shortens)};
 
 int main(int argc, char **argv)
 {

@@ -412,7 +412,111 @@ static void test_pages_whose_bytes_do_not_add_up_are_refused(void)
     ck_assert(strstr(f.why, "add up") != NULL);
 }
 
-static const struct named_test tests[] = {T(test_a_row_just_read_is_written_under_another_key),
+/* The id of the row that a step gives; -1 at the end. */
+static int64_t step(struct place *p, struct oltp_txn *t, struct oltp_cursor *c, bool forward)
+{
+    struct oltp_row row;
+    struct seam_value v[3];
+    struct seam_fault f = {0};
+    enum seam_status st = forward ? oltp_cursor_next(c, &row, &f) : oltp_cursor_prev(c, &row, &f);
+
+    if (st == SEAM_END) return -1;
+    ASSERT_OK(st, &f);
+    ASSERT_OK(seam_row_decode(oltp_schema(t, p->table), row.row.data, row.row.size, v, &f), &f);
+    return v[0].i;
+}
+
+/* A cursor stands between entries: turning round gives the same entry again, in one leaf and across leaves, in read and
+ * write transactions, at both ends, and while rows come and go beside it. */
+static void test_a_cursor_stands_between_entries(void)
+{
+    enum { ROWS = 500 };
+    struct place p;
+    struct seam_rng r;
+    struct seam_fault f = {0};
+
+    place_make(&p);
+    fill(&p, ROWS, 150);
+    seam_rng_seed(&r, test_seed());
+    for (int write = 0; write < 2; write++) {
+        struct oltp_txn *t = NULL;
+        struct oltp_cursor *c = NULL;
+        int64_t at = 0; /* rows to the left of the cursor: their ids are 0 .. at - 1 */
+
+        ASSERT_OK(write ? oltp_write_begin(p.db, &t, &f) : oltp_read_begin(p.db, &t, &f), &f);
+        ASSERT_OK(oltp_cursor_open(t, p.table, 0, NULL, 0, &c, &f), &f);
+        ck_assert_int_eq(step(&p, t, c, true), 0);
+        ck_assert_int_eq(step(&p, t, c, true), 1);
+        ck_assert_int_eq(step(&p, t, c, false), 1);
+        ck_assert_int_eq(step(&p, t, c, true), 1);
+        at = 2;
+        for (int i = 0; i < 20000; i++) {
+            bool forward = seam_rng_below(&r, 100) < 50 + (i / 1000 % 2 == 0 ? 8 : 0);
+            int64_t want = forward ? (at < ROWS ? at : -1) : at - 1;
+            char title[24];
+
+            snprintf(title, sizeof title, "new %d", i);
+            if (write && i % 7 == 0) /* the leaf moves: it must find its place again */
+                ASSERT_OK(put(&p, t, (i * 31) % ROWS, title, 100 + (size_t)i % 90, &f), &f);
+            ck_assert_int_eq(step(&p, t, c, forward), want);
+            if (forward) at += at < ROWS;
+            if (!forward) at -= at > 0;
+        }
+        if (write) { /* the row just passed goes: the place between its neighbours stays */
+            struct seam_value id;
+
+            ASSERT_OK(oltp_cursor_seek(c, (struct wal_bytes){NULL, 0}, &f), &f);
+            for (int64_t k = 0; k <= 10; k++) ck_assert_int_eq(step(&p, t, c, true), k);
+            id = seam_v_int(10);
+            ASSERT_OK(oltp_delete(t, p.table, &id, &f), &f);
+            ck_assert_int_eq(step(&p, t, c, false), 9);
+            ck_assert_int_eq(step(&p, t, c, true), 9);
+            ck_assert_int_eq(step(&p, t, c, true), 11);
+        }
+        oltp_cursor_close(c);
+        oltp_end(t);
+    }
+    place_end(&p);
+}
+
+/* A key of no bytes, with or without an address, lies before every other: the sanitizers watch. */
+static void test_an_empty_key_is_before_all(void)
+{
+    static const struct wal_bytes empty[] = {{NULL, 0}, {(const uint8_t *)"", 0}};
+    struct place p;
+    struct oltp_txn *t = NULL;
+    struct seam_fault f = {0};
+
+    place_make(&p);
+    fill(&p, 300, 150);
+    ASSERT_OK(oltp_read_begin(p.db, &t, &f), &f);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(empty); i++) {
+        for (int bounds = 0; bounds < 8; bounds++) {
+            struct oltp_range range = {.lower = {(const uint8_t *)"", 0},
+                                       .upper = {(const uint8_t *)"", 0},
+                                       .lower_excluded = bounds & 1,
+                                       .upper_included = bounds & 2};
+            bool all =
+                bounds & 4 || bounds == 2; /* "including" the empty prefix is including all */
+            struct oltp_cursor *c = NULL;
+            struct oltp_row row;
+
+            ASSERT_OK(oltp_cursor_open(t, p.table, 0, bounds & 4 ? NULL : &range, 0, &c, &f), &f);
+            ASSERT_OK(oltp_cursor_seek(c, empty[i], &f), &f);
+            ck_assert_int_eq(step(&p, t, c, true), all ? 0 : -1);
+            ASSERT_OK(oltp_cursor_seek(c, empty[i], &f), &f);
+            ck_assert_int_eq(step(&p, t, c, false), -1);
+            ASSERT_STATUS(oltp_get_key(t, p.table, empty[i], &row, &f), SEAM_NOT_FOUND);
+            oltp_cursor_close(c);
+        }
+    }
+    oltp_end(t);
+    place_end(&p);
+}
+
+static const struct named_test tests[] = {T(test_a_cursor_stands_between_entries),
+                                          T(test_an_empty_key_is_before_all),
+                                          T(test_a_row_just_read_is_written_under_another_key),
                                           T(test_a_large_row_is_moved_over_another),
                                           T(test_a_failed_step_can_be_tried_again),
                                           T(test_a_failed_first_step_can_be_tried_again),

@@ -8,7 +8,14 @@
  * the larger scale, * adds the scales (SEAM_UNSUPPORTED past 18); / is always double, division by zero is
  * null; % is on ints. time - time = int (microseconds), time +- int = time. Overflow of int or decimal is
  * SEAM_LIMIT, never a wrong number. Comparisons give bool and null when a side is null; and/or/not are
- * three-valued. A text constant beside a time, decimal, int or double is read as that type.         */
+ * three-valued. A text constant beside a time, decimal, int or double is read as that type.
+ *
+ * Comparing (=, <, between, in, and the keys of a join, by one rule): types must be the same, or both numbers.
+ * int and decimal compare exactly at any two scales; with a double on one side the other becomes a
+ * double. No comparison overflows. NaN is above every number and equal to itself.
+ *
+ * What fails for a row (a cast, an overflow) fails the query only if that row counts: a condition beside it
+ * in an AND that is false, or in an OR that is true, wins in whatever order they are written.         */
 #ifndef SEAM_COLUMNAR_EXPR_H
 #define SEAM_COLUMNAR_EXPR_H
 
@@ -43,16 +50,18 @@ enum columnar_expr_op { /* arguments */
                         COLUMNAR_E_BETWEEN,     /* value, low, high */
                         COLUMNAR_E_IN,          /* value, then constants */
                         COLUMNAR_E_LIKE,
-                        COLUMNAR_E_ILIKE,    /* text, constant pattern with % and _ ('\' escapes) */
+                        COLUMNAR_E_ILIKE, /* text, pattern with % and _, [escape, '\' when not given] */
                         COLUMNAR_E_CASE,     /* when1, then1, when2, then2, ..., [else] */
                         COLUMNAR_E_COALESCE, /* 1 or more of one type */
                         COLUMNAR_E_CAST,     /* 1; target in type, scale */
+                        COLUMNAR_E_TRY_CAST, /* the same, null where CAST fails */
                         COLUMNAR_E_DATE_TRUNC,
                         COLUMNAR_E_DATE_PART, /* 1 (time); part in expr.part */
                         COLUMNAR_E_LOWER,
                         COLUMNAR_E_UPPER,
-                        COLUMNAR_E_LENGTH, /* 1 (text); ASCII case */
-                        COLUMNAR_E_CONCAT, /* 1 or more */
+                        COLUMNAR_E_LENGTH, /* 1 (text); characters */
+                        COLUMNAR_E_CONCAT, /* 1 or more; nulls are left out */
+                        COLUMNAR_E_PIPE,   /* 2: a || b, null when one is */
                         COLUMNAR_E_SUBSTR, /* text, from (1-based), [length] */
                         COLUMNAR_E_ROUND,  /* number, [constant digits] */
                         COLUMNAR_E_OP_COUNT
@@ -76,6 +85,7 @@ struct columnar_expr {
     enum columnar_expr_op op;
     uint8_t type, scale;        /* of the result (SEAM_V_NULL: the constant null) */
     uint8_t part;               /* E_DATE_* */
+    uint32_t at;                /* 1 + byte of the statement it was written at; 0 = not known */
     int column;                 /* COLUMNAR_E_COLUMN: position in the batch */
     struct seam_value constant; /* COLUMNAR_E_CONST; text owned by the arena */
     int n_args;
@@ -98,6 +108,21 @@ SEAM_MUST_USE enum seam_status columnar_expr_call(struct seam_arena *a, enum col
 SEAM_MUST_USE enum seam_status
 columnar_expr_cast(struct seam_arena *a, const struct columnar_expr *e, enum seam_value_type type,
                    unsigned scale, const struct columnar_expr **out, struct seam_fault *f);
+/* As the cast, but a value that does not fit becomes null. */
+SEAM_MUST_USE enum seam_status columnar_expr_try_cast(struct seam_arena *a,
+                                                      const struct columnar_expr *e,
+                                                      enum seam_value_type type, unsigned scale,
+                                                      const struct columnar_expr **out,
+                                                      struct seam_fault *f);
+/* Brings the two sides of an equality to one type and scale under which they are equal exactly if x = y is
+ * true, for hashing. SEAM_INVALID: x = y is refused as well, with the same words. */
+SEAM_MUST_USE enum seam_status columnar_expr_equal_keys(struct seam_arena *a,
+                                                        const struct columnar_expr **x,
+                                                        const struct columnar_expr **y,
+                                                        struct seam_fault *f);
+/* Says where in the statement an expression was written, to it and the parts of it that do not know yet: what
+ * fails while running is then reported with its place. */
+void columnar_expr_place(const struct columnar_expr *e, uint32_t at);
 SEAM_MUST_USE enum seam_status columnar_expr_date(struct seam_arena *a, enum columnar_expr_op op,
                                                   enum columnar_date_part part,
                                                   const struct columnar_expr *e,
@@ -132,6 +157,17 @@ SEAM_MUST_USE enum seam_status columnar_expr_filter(struct columnar_expr_state *
                                                     const struct columnar_batch *b,
                                                     uint64_t sel[COLUMNAR_VECTOR_WORDS],
                                                     struct seam_fault *f);
+/* The same, but rows for which e fails stay in sel and are marked in `failed`: another condition may yet take
+ * them out. Only SEAM_NOMEM is returned. columnar_expr_raise then reports the first that is in both. */
+SEAM_MUST_USE enum seam_status columnar_expr_filter_failed(struct columnar_expr_state *s,
+                                                           const struct columnar_expr *e,
+                                                           const struct columnar_batch *b,
+                                                           uint64_t *sel, uint64_t *failed);
+SEAM_MUST_USE enum seam_status columnar_expr_raise(struct columnar_expr_state *s,
+                                                   const struct columnar_expr *e,
+                                                   const struct columnar_batch *b,
+                                                   const uint64_t *sel, const uint64_t *failed,
+                                                   struct seam_fault *f);
 /* The truth, one row at a time, for tests and constant folding. Text results live in `a`.           */
 SEAM_MUST_USE enum seam_status columnar_expr_eval_row(const struct columnar_expr *e,
                                                       const struct seam_value *row,

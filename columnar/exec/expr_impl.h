@@ -14,17 +14,15 @@ struct columnar_like_part {
 struct columnar_like_pattern {
     int count; /* parts; count - 1 '%' */
     struct columnar_like_part *parts;
-    bool fold; /* ILIKE: parts are in lower case */
     uint32_t min_len;
 };
+/* fold: in lower case. An empty escape is none; SEAM_INVALID: the pattern ends with it. */
 SEAM_MUST_USE enum seam_status columnar_like_prepare(struct seam_arena *a,
-                                                     const struct seam_value *pattern, bool fold,
+                                                     const struct seam_value *pattern,
+                                                     const struct seam_value *escape, bool fold,
                                                      const struct columnar_like_pattern **out,
                                                      struct seam_fault *f);
 bool columnar_like_match(const struct columnar_like_pattern *p, const char *s, size_t n);
-/* The first place of a part at or after s, or NULL. */
-const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s,
-                               const char *end);
 
 /* IN: the constants of the value's type, sorted, without nulls. */
 struct columnar_in_set {
@@ -39,11 +37,13 @@ SEAM_MUST_USE enum seam_status columnar_expr_apply(const struct columnar_expr *e
                                                    const struct seam_value *args,
                                                    struct seam_arena *mem, struct seam_value *out,
                                                    struct seam_fault *f);
+/* Characters: bytes that do not continue one. */
+int64_t columnar_text_length(const char *s, size_t n);
+/* Sets the fault at the place the expression was written. */
+enum seam_status columnar_expr_fails(const struct columnar_expr *e, struct seam_fault *f,
+                                     enum seam_status st, const char *why);
+enum seam_status columnar_expr_overflow(const struct columnar_expr *e, struct seam_fault *f);
 int64_t columnar_date_trunc(enum columnar_date_part part, int64_t us);
 int64_t columnar_date_part_of(enum columnar_date_part part, int64_t us);
-static inline uint8_t fold_byte(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
 
 #endif

@@ -5,11 +5,11 @@
 #include "columnar/exec/expr_impl.h"
 
 static const char *const op_names[COLUMNAR_E_OP_COUNT] = {
-    "column",    "constant", "+",     "-",      "*",        "/",           "%",
-    "-",         "abs",      "=",     "<>",     "<",        "<=",          ">",
-    ">=",        "and",      "or",    "not",    "is null",  "is not null", "between",
-    "in",        "like",     "ilike", "case",   "coalesce", "cast",        "date_trunc",
-    "date_part", "lower",    "upper", "length", "concat",   "substr",      "round"};
+    "column", "constant", "+",       "-",           "*",          "/",         "%",     "-",
+    "abs",    "=",        "<>",      "<",           "<=",         ">",         ">=",    "and",
+    "or",     "not",      "is null", "is not null", "between",    "in",        "like",  "ilike",
+    "case",   "coalesce", "cast",    "try_cast",    "date_trunc", "date_part", "lower", "upper",
+    "length", "concat",   "||",      "substr",      "round"};
 static const char *const part_names[COLUMNAR_PART_COUNT] = {
     "year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "doy"};
 
@@ -123,12 +123,13 @@ void columnar_expr_print(const struct columnar_expr *e, const char *const *names
     case COLUMNAR_E_IN: print_in(e, names, out); return;
     case COLUMNAR_E_CASE: print_case(e, names, out); return;
     case COLUMNAR_E_CAST:
+    case COLUMNAR_E_TRY_CAST:
         /* Casts nobody wrote are not shown between numbers. */
         if (is_number(e->args[0]) && e->type != SEAM_V_TEXT) {
             columnar_expr_print(e->args[0], names, out);
             return;
         }
-        seam_buf_str(out, "cast(");
+        seam_buf_printf(out, "%s(", columnar_expr_op_name(e->op));
         columnar_expr_print(e->args[0], names, out);
         seam_buf_printf(out, " as %s)", seam_value_type_name(e->type));
         return;
@@ -142,7 +143,7 @@ void columnar_expr_print(const struct columnar_expr *e, const char *const *names
     }
     if ((e->op >= COLUMNAR_E_ADD && e->op <= COLUMNAR_E_MOD) ||
         (e->op >= COLUMNAR_E_EQ && e->op <= COLUMNAR_E_OR) || e->op == COLUMNAR_E_LIKE ||
-        e->op == COLUMNAR_E_ILIKE) {
+        e->op == COLUMNAR_E_ILIKE || e->op == COLUMNAR_E_PIPE) {
         char between[16];
 
         between[0] = ' ';

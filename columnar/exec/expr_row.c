@@ -1,9 +1,11 @@
 /* expr_row - expressions one row at a time: the truth the vectors are held to. */
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "columnar/exec/expr_impl.h"
+#include "engine/text/case.h"
 
 static const int64_t SECOND_US = 1000000, MINUTE_US = 60000000, HOUR_US = 3600000000,
                      DAY_US = 86400000000;
@@ -89,10 +91,19 @@ int64_t columnar_date_part_of(enum columnar_date_part part, int64_t us)
     }
 }
 
-static enum seam_status overflow(const struct columnar_expr *e, struct seam_fault *f)
+enum seam_status columnar_expr_fails(const struct columnar_expr *e, struct seam_fault *f,
+                                     enum seam_status st, const char *why)
 {
-    return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%s overflows 64 bits",
-                          columnar_expr_op_name(e->op));
+    if (e->at == 0) return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "%s", why);
+    return seam_fault_set(f, st, "sql", e->at - 1, "%s", why);
+}
+
+enum seam_status columnar_expr_overflow(const struct columnar_expr *e, struct seam_fault *f)
+{
+    char why[64];
+
+    snprintf(why, sizeof why, "%s overflows 64 bits", columnar_expr_op_name(e->op));
+    return columnar_expr_fails(e, f, SEAM_LIMIT, why);
 }
 
 static enum seam_status arithmetic(const struct columnar_expr *e, const struct seam_value *a,
@@ -135,7 +146,7 @@ static enum seam_status arithmetic(const struct columnar_expr *e, const struct s
         else
             out->i = a[1].i == -1 ? 0 : a[0].i % a[1].i;
     }
-    return bad ? overflow(e, f) : SEAM_OK;
+    return bad ? columnar_expr_overflow(e, f) : SEAM_OK;
 }
 
 static void format_value(const struct seam_value *v, struct seam_arena *mem, struct seam_value *out,
@@ -151,6 +162,34 @@ static void format_value(const struct seam_value *v, struct seam_arena *mem, str
     seam_buf_free(&b);
 }
 
+/* Fewer digits: rounded, half away from zero. false: it does not fit. */
+static bool to_scale(int64_t v, unsigned from, unsigned to, int64_t *out)
+{
+    int64_t p, rest;
+
+    if (from <= to) return seam_decimal_rescale(v, from, to, out) == SEAM_OK;
+    p = seam_decimal_pow10(from - to);
+    rest = v % p;
+    *out = v / p + (rest >= (p + 1) / 2 && rest > 0) - (-rest >= (p + 1) / 2 && rest < 0);
+    return true;
+}
+
+/* Digits past the scale are rounded, as they are of a number; past 18 they have no place to be looked at. */
+static enum seam_status text_to_decimal(const struct columnar_expr *e, const struct seam_value *a,
+                                        struct seam_value *out)
+{
+    const char *point = memchr(a->s, '.', a->len);
+    size_t digits = point == NULL ? 0 : (size_t)(a->s + a->len - point - 1);
+    unsigned scale = digits > SEAM_DECIMAL_SCALE_MAX ? SEAM_DECIMAL_SCALE_MAX : (unsigned)digits;
+    enum seam_status st;
+
+    if (digits <= e->scale) return seam_value_parse(a->s, a->len, e->type, e->scale, out);
+    st = seam_value_parse(a->s, a->len, e->type, scale, out);
+    if (st != SEAM_OK || out->type == SEAM_V_NULL) return st;
+    out->scale = e->scale;
+    return to_scale(out->i, scale, e->scale, &out->i) ? SEAM_OK : SEAM_LIMIT;
+}
+
 static enum seam_status cast(const struct columnar_expr *e, const struct seam_value *a,
                              struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
 {
@@ -162,11 +201,15 @@ static enum seam_status cast(const struct columnar_expr *e, const struct seam_va
         return ok ? SEAM_OK : SEAM_NOMEM;
     }
     if (a->type == SEAM_V_TEXT) {
-        st = seam_value_parse(a->s, a->len, e->type, e->scale, out);
-        if (st != SEAM_OK)
-            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "'%.*s' is not a %s",
-                                  (int)(a->len > 60 ? 60 : a->len), a->s,
-                                  seam_value_type_name(e->type));
+        st = e->type == SEAM_V_DECIMAL ? text_to_decimal(e, a, out)
+                                       : seam_value_parse(a->s, a->len, e->type, e->scale, out);
+        if (st != SEAM_OK) {
+            char why[128];
+
+            snprintf(why, sizeof why, "'%.*s' is not a %s", (int)(a->len > 60 ? 60 : a->len), a->s,
+                     seam_value_type_name(e->type));
+            return columnar_expr_fails(e, f, SEAM_INVALID, why);
+        }
         return SEAM_OK;
     }
     if (e->type == SEAM_V_DOUBLE) {
@@ -181,21 +224,24 @@ static enum seam_status cast(const struct columnar_expr *e, const struct seam_va
     if (a->type == SEAM_V_DOUBLE) {
         double scaled = rint(a->d * (double)seam_decimal_pow10(e->scale));
 
-        if (!(fabs(scaled) < 9.2e18)) return overflow(e, f);
+        if (!(fabs(scaled) < 9.2e18)) return columnar_expr_overflow(e, f);
         out->i = e->type == SEAM_V_BOOL ? a->d != 0 : (int64_t)scaled;
         return SEAM_OK;
     }
-    out->i = a->i;
-    if (e->type == SEAM_V_BOOL) out->i = a->i != 0;
-    if (a->scale > e->scale) { /* fewer digits: round half away from zero */
-        int64_t p = seam_decimal_pow10(a->scale - e->scale), rest = a->i % p;
-
-        out->i = a->i / p + (rest >= (p + 1) / 2 && rest > 0) - (-rest >= (p + 1) / 2 && rest < 0);
-    } else if (a->scale < e->scale &&
-               seam_decimal_rescale(a->i, a->scale, e->scale, &out->i) != SEAM_OK) {
-        return overflow(e, f);
+    if (e->type == SEAM_V_BOOL) {
+        out->i = a->i != 0;
+        return SEAM_OK;
     }
+    if (!to_scale(a->i, a->scale, e->scale, &out->i)) return columnar_expr_overflow(e, f);
     return SEAM_OK;
+}
+
+int64_t columnar_text_length(const char *s, size_t n)
+{
+    int64_t count = 0;
+
+    for (size_t i = 0; i < n; i++) count += (s[i] & 0xc0) != 0x80;
+    return count;
 }
 
 static enum seam_status text_function(const struct columnar_expr *e, const struct seam_value *a,
@@ -205,13 +251,7 @@ static enum seam_status text_function(const struct columnar_expr *e, const struc
     size_t n = a[0].len, from = 0;
 
     switch (e->op) {
-    case COLUMNAR_E_LENGTH: { /* characters: bytes that do not continue one */
-        int64_t count = 0;
-
-        for (size_t i = 0; i < n; i++) count += (a[0].s[i] & 0xc0) != 0x80;
-        out->i = count;
-        return SEAM_OK;
-    }
+    case COLUMNAR_E_LENGTH: out->i = columnar_text_length(a[0].s, n); return SEAM_OK;
     case COLUMNAR_E_SUBSTR: {
         int64_t begin = a[1].i < 1 ? 1 : a[1].i, left = e->n_args > 2 ? a[2].i : INT64_MAX, at = 1;
         size_t end;
@@ -225,6 +265,7 @@ static enum seam_status text_function(const struct columnar_expr *e, const struc
         return SEAM_OK;
     }
     case COLUMNAR_E_CONCAT:
+    case COLUMNAR_E_PIPE:
         n = 0;
         for (int k = 0; k < e->n_args; k++) n += a[k].type == SEAM_V_NULL ? 0 : a[k].len;
         s = seam_arena_alloc(mem, n + 1);
@@ -237,15 +278,10 @@ static enum seam_status text_function(const struct columnar_expr *e, const struc
         *out = seam_v_text(s, n);
         return SEAM_OK;
     default: /* LOWER, UPPER */
-        s = seam_arena_alloc(mem, n + 1);
+        s = seam_arena_alloc(mem, 2 * n + 1);
         if (s == NULL) return SEAM_NOMEM;
-        for (size_t i = 0; i < n; i++) {
-            uint8_t c = (uint8_t)a[0].s[i];
-
-            s[i] = (char)(e->op == COLUMNAR_E_LOWER ? fold_byte(c)
-                          : c >= 'a' && c <= 'z'    ? c - 32
-                                                    : c);
-        }
+        n = e->op == COLUMNAR_E_LOWER ? seam_text_lower(a[0].s, n, s)
+                                      : seam_text_upper(a[0].s, n, s);
         *out = seam_v_text(s, n);
         return SEAM_OK;
     }
@@ -304,6 +340,22 @@ static bool compare_is(enum columnar_expr_op op, int c)
     }
 }
 
+/* A pattern that is not constant is prepared for its row. */
+static enum seam_status like(const struct columnar_expr *e, const struct seam_value *a,
+                             struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
+{
+    static const struct seam_value usual = {.type = SEAM_V_TEXT, .len = 1, .s = "\\"};
+    const struct columnar_like_pattern *p = e->prepared;
+    struct seam_fault inner = {0};
+    enum seam_status st = SEAM_OK;
+
+    if (p == NULL)
+        st = columnar_like_prepare(mem, &a[1], e->n_args > 2 ? &a[2] : &usual, false, &p, &inner);
+    if (st != SEAM_OK) return columnar_expr_fails(e, f, st, inner.why);
+    out->i = columnar_like_match(p, a[0].s, a[0].len);
+    return SEAM_OK;
+}
+
 enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct seam_value *a,
                                      struct seam_arena *mem, struct seam_value *out,
                                      struct seam_fault *f)
@@ -347,36 +399,50 @@ enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct
         return SEAM_OK;
     }
     case COLUMNAR_E_LIKE:
-    case COLUMNAR_E_ILIKE:
-        out->i = columnar_like_match(e->prepared, a[0].s, a[0].len);
-        return SEAM_OK;
+    case COLUMNAR_E_ILIKE: return like(e, a, mem, out, f);
     case COLUMNAR_E_CAST: return cast(e, a, mem, out, f);
+    case COLUMNAR_E_TRY_CAST: {
+        enum seam_status st = cast(e, a, mem, out, NULL);
+
+        if (st == SEAM_OK || st == SEAM_NOMEM) return st;
+        *out = seam_v_null();
+        return SEAM_OK;
+    }
     case COLUMNAR_E_DATE_TRUNC: out->i = columnar_date_trunc(e->part, a[0].i); return SEAM_OK;
     case COLUMNAR_E_DATE_PART: out->i = columnar_date_part_of(e->part, a[0].i); return SEAM_OK;
-    case COLUMNAR_E_ROUND: return round_number(e, a, out) == SEAM_OK ? SEAM_OK : overflow(e, f);
+    case COLUMNAR_E_ROUND:
+        return round_number(e, a, out) == SEAM_OK ? SEAM_OK : columnar_expr_overflow(e, f);
     default: return text_function(e, a, mem, out);
     }
 }
 
+/* The value that decides wins over arguments that fail, in whatever order they stand. */
 static enum seam_status logic(const struct columnar_expr *e, const struct seam_value *row,
                               struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
 {
     bool want = e->op == COLUMNAR_E_OR, unknown = false;
+    struct seam_fault first = {0};
+    enum seam_status failed = SEAM_OK;
 
     for (int k = 0; k < e->n_args; k++) {
         struct seam_value v;
-        enum seam_status st = columnar_expr_eval_row(e->args[k], row, mem, &v, f);
+        struct seam_fault here = {0};
+        enum seam_status st = columnar_expr_eval_row(e->args[k], row, mem, &v, &here);
 
-        if (st != SEAM_OK) return st;
-        if (v.type == SEAM_V_NULL) {
+        if (st != SEAM_OK) {
+            if (failed == SEAM_OK) first = here;
+            if (failed == SEAM_OK) failed = st;
+            if (st == SEAM_NOMEM) break;
+        } else if (v.type == SEAM_V_NULL) {
             unknown = true;
         } else if ((v.i != 0) == want) {
             *out = seam_v_bool(want);
             return SEAM_OK;
         }
     }
+    if (failed != SEAM_OK && f != NULL) *f = first;
     *out = unknown ? seam_v_null() : seam_v_bool(!want);
-    return SEAM_OK;
+    return failed;
 }
 
 static enum seam_status choice(const struct columnar_expr *e, const struct seam_value *row,

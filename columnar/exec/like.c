@@ -1,66 +1,108 @@
-/* like - patterns with % and _, as parts to be found one after another. */
+/* like - patterns with % and _, as parts to be found one after another. A '_' takes one character: a byte and the
+ * bytes that continue it, as length() counts them. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "columnar/exec/expr_impl.h"
+#include "engine/text/case.h"
+
+static bool continues(char c)
+{
+    return ((uint8_t)c & 0xc0) == 0x80;
+}
 
 enum seam_status columnar_like_prepare(struct seam_arena *a, const struct seam_value *pattern,
-                                       bool fold, const struct columnar_like_pattern **out,
+                                       const struct seam_value *escape, bool fold,
+                                       const struct columnar_like_pattern **out,
                                        struct seam_fault *f)
 {
-    size_t n = pattern->len, at = 0;
+    size_t n = pattern->len, at = 0, e = escape->len;
     struct columnar_like_pattern *p = seam_arena_zalloc(a, sizeof *p);
-    char *bytes = seam_arena_alloc(a, n + 1);
-    uint8_t *any = seam_arena_zalloc(a, n + 1);
+    char *bytes = seam_arena_alloc(a, 2 * n + 1);
+    uint8_t *any = seam_arena_zalloc(a, 2 * n + 1);
 
     if (p != NULL) p->parts = seam_arena_zalloc(a, (n + 2) * sizeof *p->parts);
     if (p == NULL || p->parts == NULL || bytes == NULL || any == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a pattern");
-    p->fold = fold;
     p->parts[0] = (struct columnar_like_part){.s = bytes, .any = any};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n;) {
         struct columnar_like_part *part = &p->parts[p->count];
-        char c = pattern->s[i];
+        size_t size = 1;
 
-        if (c == '%') {
+        if (e > 0 && n - i >= e && memcmp(pattern->s + i, escape->s, e) == 0) {
+            i += e;
+            if (i == n)
+                return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                                      "the pattern ends with its escape character");
+        } else if (pattern->s[i] == '%') {
+            i++;
             /* Neighbouring '%' say no more than one. */
             if (p->count > 0 && part->len == 0) continue;
             p->parts[++p->count] = (struct columnar_like_part){.s = bytes + at, .any = any + at};
             continue;
-        }
-        if (c == '\\' && i + 1 < n) {
-            c = pattern->s[++i];
-        } else if (c == '_') {
+        } else if (pattern->s[i] == '_') {
             any[at] = 1;
             part->wild = true;
         }
-        bytes[at++] = fold ? (char)fold_byte((uint8_t)c) : c;
-        part->len++;
-        p->min_len++;
+        while (i + size < n && continues(pattern->s[i + size])) size++;
+        if (fold) {
+            size_t had = size;
+
+            size = seam_text_lower(pattern->s + i, had, bytes + at);
+            i += had;
+        } else {
+            memcpy(bytes + at, pattern->s + i, size);
+            i += size;
+        }
+        at += size;
+        part->len += (uint32_t)size;
+        p->min_len += (uint32_t)size;
     }
     p->count++;
     *out = p;
     return SEAM_OK;
 }
 
-static bool part_at(const struct columnar_like_part *part, bool fold, const char *s)
+/* Where the part ends when it begins at s; NULL: it does not. */
+static const char *part_at(const struct columnar_like_part *part, const char *s, const char *end)
 {
-    if (!part->wild && !fold) return memcmp(s, part->s, part->len) == 0;
+    if (!part->wild)
+        return (size_t)(end - s) >= part->len && memcmp(s, part->s, part->len) == 0 ? s + part->len
+                                                                                    : NULL;
     for (uint32_t i = 0; i < part->len; i++) {
-        uint8_t c = fold ? fold_byte((uint8_t)s[i]) : (uint8_t)s[i];
-
-        if (!part->any[i] && c != (uint8_t)part->s[i]) return false;
+        if (s == end || (!part->any[i] && *s != part->s[i])) return NULL;
+        s++;
+        while (part->any[i] && s < end && continues(*s)) s++;
     }
-    return true;
+    return s;
 }
 
-const char *columnar_like_find(const struct columnar_like_part *part, bool fold, const char *s,
+/* Where the part begins when it ends at `end`; NULL: it does not. */
+static const char *part_before(const struct columnar_like_part *part, const char *s,
                                const char *end)
 {
+    for (uint32_t i = part->len; i-- > 0;) {
+        if (s == end || (!part->any[i] && end[-1] != part->s[i])) return NULL;
+        end--;
+        while (part->any[i] && end > s && continues(*end)) end--;
+    }
+    return end;
+}
+
+/* The end of the first place of a part at or after s; NULL: there is none. */
+static const char *find(const struct columnar_like_part *part, const char *s, const char *end)
+{
     if (part->len == 0) return s;
-    if ((size_t)(end - s) < part->len) return NULL;
-    if (!part->wild && !fold) return memmem(s, (size_t)(end - s), part->s, part->len);
-    for (; s + part->len <= end; s++)
-        if (part_at(part, fold, s)) return s;
+    if (!part->wild) {
+        const char *at = memmem(s, (size_t)(end - s), part->s, part->len);
+
+        return at == NULL ? NULL : at + part->len;
+    }
+    for (const char *at = s; at < end; at++) {
+        const char *after = at > s && continues(*at) ? NULL : part_at(part, at, end);
+
+        if (after != NULL) return after;
+    }
     return NULL;
 }
 
@@ -69,16 +111,12 @@ bool columnar_like_match(const struct columnar_like_pattern *p, const char *s, s
     const struct columnar_like_part *first = &p->parts[0], *last = &p->parts[p->count - 1];
     const char *end = s + n;
 
+    assert(p->count > 0);
     if (n < p->min_len) return false;
-    if (p->count == 1) return n == first->len && part_at(first, p->fold, s);
-    if (!part_at(first, p->fold, s)) return false;
-    if (!part_at(last, p->fold, end - last->len)) return false;
-    s += first->len;
-    end -= last->len;
-    for (int k = 1; k < p->count - 1; k++) {
-        s = columnar_like_find(&p->parts[k], p->fold, s, end);
-        if (s == NULL) return false;
-        s += p->parts[k].len;
-    }
-    return s <= end;
+    s = part_at(first, s, end);
+    if (s == NULL || p->count == 1) return s == end;
+    end = part_before(last, s, end);
+    for (int k = 1; end != NULL && s != NULL && k < p->count - 1; k++)
+        s = find(&p->parts[k], s, end);
+    return s != NULL && end != NULL && s <= end;
 }

@@ -250,26 +250,6 @@ enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar
 }
 
 /* Both sides of a key as one type. */
-static enum seam_status same_type(struct seam_arena *a, const struct columnar_expr **l,
-                                  const struct columnar_expr **r, struct seam_fault *f)
-{
-    unsigned type = (*l)->type, scale;
-    enum seam_status st;
-
-    if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return SEAM_OK;
-    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE)
-        type = SEAM_V_DOUBLE;
-    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL)
-        type = SEAM_V_DECIMAL;
-    scale = (*l)->scale > (*r)->scale ? (*l)->scale : (*r)->scale;
-    if (((*l)->type > SEAM_V_DECIMAL || (*r)->type > SEAM_V_DECIMAL) && (*l)->type != (*r)->type)
-        return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
-                              "a join cannot compare %s with %s", seam_value_type_name((*l)->type),
-                              seam_value_type_name((*r)->type));
-    st = columnar_expr_cast(a, *l, type, scale, l, f);
-    return st == SEAM_OK ? columnar_expr_cast(a, *r, type, scale, r, f) : st;
-}
-
 enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left,
                                     const struct columnar_plan *right, enum columnar_join_kind kind,
                                     const struct columnar_expr *const *left_keys,
@@ -285,7 +265,7 @@ enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_
     if (n < 1)
         return seam_fault_set(f, SEAM_UNSUPPORTED, NULL, SEAM_FAULT_NO_OFFSET,
                               "a join needs an equality");
-    for (int k = 0; st == SEAM_OK && k < n; k++) st = same_type(a, &l[k], &r[k], f);
+    for (int k = 0; st == SEAM_OK && k < n; k++) st = columnar_expr_equal_keys(a, &l[k], &r[k], f);
     p->in = left;
     p->right = right;
     p->join = kind;

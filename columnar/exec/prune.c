@@ -65,12 +65,14 @@ static unsigned in_outcomes(const struct columnar_in_set *set, const struct colu
 static unsigned like_outcomes(const struct columnar_expr *e, const struct columnar_zone_view *z)
 {
     const struct columnar_like_pattern *p = e->prepared;
-    const struct columnar_like_part *first = &p->parts[0];
+    const struct columnar_like_part *first;
     uint32_t n = 0;
     char low[8], high[8];
 
+    if (p == NULL) return MAY_TRUE | MAY_FALSE; /* a pattern of each row's own */
+    first = &p->parts[0];
     while (n < first->len && n < 8 && !first->any[n]) n++;
-    if (p->fold || n == 0 || z->type != SEAM_V_TEXT) return MAY_TRUE | MAY_FALSE;
+    if (n == 0 || z->type != SEAM_V_TEXT) return MAY_TRUE | MAY_FALSE;
     memset(low, 0, sizeof low);
     memset(high, 0xff, sizeof high);
     memcpy(low, first->s, n);
@@ -97,7 +99,7 @@ static unsigned leaf(const struct columnar_expr *e, zone_fn zone, void *ctx)
     if (z.nulls == z.rows) return MAY_NULL;
     if (e->op == COLUMNAR_E_IN) {
         may = in_outcomes(e->prepared, &z);
-    } else if (e->op == COLUMNAR_E_LIKE || e->op == COLUMNAR_E_ILIKE) {
+    } else if (e->op == COLUMNAR_E_LIKE) {
         may = like_outcomes(e, &z);
     } else {
         if (!columnar_expr_is_const(e->args[1]) || !bound_of(&e->args[1]->constant, z.type, &b) ||
@@ -137,7 +139,6 @@ unsigned columnar_prune_outcomes(const struct columnar_expr *e, zone_fn zone, vo
     case COLUMNAR_E_GE:
     case COLUMNAR_E_IN:
     case COLUMNAR_E_LIKE:
-    case COLUMNAR_E_ILIKE:
     case COLUMNAR_E_IS_NULL:
     case COLUMNAR_E_IS_NOT_NULL: return leaf(e, zone, ctx);
     default: return MAY_ANY;

@@ -48,7 +48,7 @@ enum columnar_sql_kind {
     COLUMNAR_SQL_BINARY,  /* op, args[0], args[1]                                   */
     COLUMNAR_SQL_BETWEEN, /* args: value, low, high; negated                        */
     COLUMNAR_SQL_IN,      /* args: value, then the list; negated                    */
-    COLUMNAR_SQL_LIKE, /* args: value, pattern; negated; op COLUMNAR_SQL_LIKE_CASE / COLUMNAR_SQL_ILIKE */
+    COLUMNAR_SQL_LIKE, /* args: value, pattern, [escape]; negated; op COLUMNAR_SQL_LIKE_CASE / COLUMNAR_SQL_ILIKE */
     COLUMNAR_SQL_CALL,     /* name(args); distinct; star for count(*)                */
     COLUMNAR_SQL_CASE,     /* args: when, then, when, then, ..., [else]              */
     COLUMNAR_SQL_CAST,     /* args[0]; type, scale                                   */

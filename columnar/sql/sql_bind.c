@@ -152,7 +152,7 @@ static enum columnar_expr_op op_of(enum columnar_sql_op op)
     case COLUMNAR_SQL_GE: return COLUMNAR_E_GE;
     case COLUMNAR_SQL_ADD: return COLUMNAR_E_ADD;
     case COLUMNAR_SQL_SUB: return COLUMNAR_E_SUB;
-    case COLUMNAR_SQL_CONCAT: return COLUMNAR_E_CONCAT;
+    case COLUMNAR_SQL_CONCAT: return COLUMNAR_E_PIPE;
     case COLUMNAR_SQL_MUL: return COLUMNAR_E_MUL;
     case COLUMNAR_SQL_DIV: return COLUMNAR_E_DIV;
     case COLUMNAR_SQL_MOD: return COLUMNAR_E_MOD;
@@ -281,24 +281,25 @@ static enum seam_status bind_cast(struct binder *b, const struct columnar_sql_no
     struct seam_fault inner = {0};
     enum seam_status st = bind(b, e->args[0], &inner_expr);
 
-    return st == SEAM_OK
-               ? at(b, e, columnar_expr_cast(b->a, inner_expr, e->type, e->scale, out, &inner),
-                    &inner)
-               : st;
+    if (st == SEAM_OK)
+        st = at(b, e, columnar_expr_cast(b->a, inner_expr, e->type, e->scale, out, &inner), &inner);
+    /* A date is a timestamp at midnight. */
+    if (st == SEAM_OK && e->name != NULL && strcmp(e->name, "date") == 0)
+        st = at(
+            b, e,
+            columnar_expr_date(b->a, COLUMNAR_E_DATE_TRUNC, COLUMNAR_PART_DAY, *out, out, &inner),
+            &inner);
+    return st;
 }
 
-static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e,
-                             const struct columnar_expr **out)
+static enum seam_status bind_node(struct binder *b, const struct columnar_sql_node *e,
+                                  const struct columnar_expr **out)
 {
     const struct columnar_expr **args = NULL;
     struct seam_fault inner = {0};
     int column;
     enum seam_status st;
 
-    if (b->hook != NULL) {
-        st = b->hook->node(b->hook->ctx, e, out, b->f);
-        if (st != SEAM_END) return st;
-    }
     switch (e->kind) {
     case COLUMNAR_SQL_LITERAL:
         return at(b, e, columnar_expr_const(b->a, &e->value, out, &inner), &inner);
@@ -324,11 +325,22 @@ static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e
     case COLUMNAR_SQL_BINARY: return call_op(b, e, op_of(e->op), args, e->n_args, out);
     case COLUMNAR_SQL_BETWEEN: st = call_op(b, e, COLUMNAR_E_BETWEEN, args, 3, out); break;
     case COLUMNAR_SQL_IN: st = call_op(b, e, COLUMNAR_E_IN, args, e->n_args, out); break;
-    case COLUMNAR_SQL_LIKE: st = call_op(b, e, op_of(e->op), args, 2, out); break;
+    case COLUMNAR_SQL_LIKE: st = call_op(b, e, op_of(e->op), args, e->n_args, out); break;
     case COLUMNAR_SQL_CASE: return call_op(b, e, COLUMNAR_E_CASE, args, e->n_args, out);
     default: return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "not an expression");
     }
     return st == SEAM_OK ? negate(b, e, out) : st;
+}
+
+static enum seam_status bind(struct binder *b, const struct columnar_sql_node *e,
+                             const struct columnar_expr **out)
+{
+    enum seam_status st = b->hook == NULL ? SEAM_END : b->hook->node(b->hook->ctx, e, out, b->f);
+
+    if (st != SEAM_END) return st;
+    st = bind_node(b, e, out);
+    if (st == SEAM_OK) columnar_expr_place(*out, e->at);
+    return st;
 }
 
 enum seam_status columnar_sql_bind(struct seam_arena *a, const struct columnar_sql_scope *s,

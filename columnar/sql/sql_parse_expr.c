@@ -1,34 +1,50 @@
 /* columnar_sql_parse_expr - expressions, recursive descent, one function a level of the grammar in sql_ast.h. */
+#include <stdio.h>
+
 #include "columnar/sql/sql_parser.h"
 
 /* ---- primaries ---- */
 
-/* A number with a point is an exact decimal when 18 digits hold it; with an exponent it is a double. */
-static enum seam_status number_value(struct columnar_sql_parser *p, struct seam_value *v)
+/* The digits that matter: zeros at the end of the fraction go where the number does not fit with them. */
+static size_t without_last_zeros(const char *s, size_t n)
+{
+    while (n > 0 && s[n - 1] == '0') n--;
+    return n;
+}
+
+/* A number with an exponent is a double. Others are exact: whole, or a decimal; what 64 bits and 18 places cannot
+ * hold is refused rather than rounded. */
+static enum seam_status number_value(struct columnar_sql_parser *p, bool negative,
+                                     struct seam_value *v)
 {
     const char *s = p->t.text, *point = memchr(s, '.', p->t.len);
-    bool exponent = memchr(s, 'e', p->t.len) != NULL || memchr(s, 'E', p->t.len) != NULL;
+    size_t n = p->t.len, whole = point == NULL ? n : (size_t)(point - s);
+    char digits[80];
     int64_t i;
 
-    if (!exponent && point == NULL) {
-        if (seam_int_parse(s, p->t.len, &i) != SEAM_OK)
-            return refuse(p, SEAM_LIMIT, "the number is too large");
-        *v = seam_v_int(i);
-        return SEAM_OK;
+    if (memchr(s, 'e', n) != NULL || memchr(s, 'E', n) != NULL) {
+        *v = seam_v_double(0);
+        return seam_double_parse(s, n, &v->d) == SEAM_OK ? SEAM_OK
+                                                         : refuse(p, SEAM_INVALID, "not a number");
     }
-    if (!exponent) {
-        size_t scale = p->t.len - (size_t)(point - s) - 1;
+    for (; whole > 1 && *s == '0'; s++, n--) whole--;
+    for (int tight = 0; tight < 2; tight++) {
+        size_t scale = point == NULL ? 0 : n - whole - 1;
 
-        if (scale <= SEAM_DECIMAL_SCALE_MAX &&
-            seam_decimal_parse(s, p->t.len, (unsigned)scale, &i) == SEAM_OK) {
-            *v = seam_v_decimal(i, (uint8_t)scale);
-            return SEAM_OK;
+        if (n + 2 < sizeof digits && scale <= SEAM_DECIMAL_SCALE_MAX) {
+            int size = snprintf(digits, sizeof digits, "%s%.*s", negative ? "-" : "", (int)n, s);
+
+            if (seam_decimal_parse(digits, (size_t)size, (unsigned)scale, &i) == SEAM_OK) {
+                *v = point == NULL ? seam_v_int(i) : seam_v_decimal(i, (uint8_t)scale);
+                return SEAM_OK;
+            }
         }
+        if (point != NULL) n = without_last_zeros(s, n);
     }
-    *v = seam_v_double(0);
-    return seam_double_parse(s, p->t.len, &v->d) == SEAM_OK
-               ? SEAM_OK
-               : refuse(p, SEAM_INVALID, "not a number");
+    return refuse(
+        p, SEAM_LIMIT,
+        "the number is too large or too fine for an exact value (64 bits, 18 places); with "
+        "an exponent (e0) it is a double");
 }
 
 /* A name: a column, a qualified column, alias.*, or a function call.                               */
@@ -106,7 +122,7 @@ static enum seam_status primary(struct columnar_sql_parser *p, struct columnar_s
 
     switch (p->t.kind) {
     case TOKEN_NUMBER:
-        st = number_value(p, &v);
+        st = number_value(p, false, &v);
         return st == SEAM_OK ? columnar_sql_parse_literal(p, v, at, out) : st;
     case TOKEN_TEXT:
         return columnar_sql_parse_literal(p, seam_v_text(p->t.text, p->t.len), at, out);
@@ -146,6 +162,20 @@ static enum seam_status casted(struct columnar_sql_parser *p, struct columnar_sq
 
 /* ---- operators, tightest first ---- */
 
+/* A number that only exists with a minus before it: the digits of 2^63, wherever the point stands. */
+static bool lowest_int(const struct columnar_sql_parser *p)
+{
+    static const char lowest[] = "9223372036854775808";
+    size_t at = 0;
+
+    if (p->t.kind != TOKEN_NUMBER) return false;
+    for (size_t i = 0; i < p->t.len; i++) {
+        if (p->t.text[i] == '.' || (at == 0 && p->t.text[i] == '0')) continue;
+        if (at == sizeof lowest - 1 || p->t.text[i] != lowest[at++]) return false;
+    }
+    return at == sizeof lowest - 1;
+}
+
 static enum seam_status unary(struct columnar_sql_parser *p, struct columnar_sql_node **out)
 {
     uint32_t at = p->t.at;
@@ -157,6 +187,13 @@ static enum seam_status unary(struct columnar_sql_parser *p, struct columnar_sql
         if (++p->depth > COLUMNAR_SQL_DEPTH_MAX)
             return refuse(p, SEAM_LIMIT, "the expression nests too deeply");
         st = advance(p);
+        if (st == SEAM_OK && minus && lowest_int(p)) { /* it has no positive counterpart */
+            struct seam_value v;
+
+            p->depth--;
+            st = number_value(p, true, &v);
+            return st == SEAM_OK ? columnar_sql_parse_literal(p, v, at, out) : st;
+        }
         if (st == SEAM_OK) st = unary(p, out);
         p->depth--;
         return st == SEAM_OK && minus ? columnar_sql_wrap(p, COLUMNAR_SQL_NEG, at, *out, out) : st;
@@ -273,6 +310,11 @@ static enum seam_status range_test(struct columnar_sql_parser *p, struct columna
     }
     if (st == SEAM_OK) st = sum(p, &arg);
     if (st == SEAM_OK) st = list_add(p, &args, arg);
+    if (st == SEAM_OK && kind == COLUMNAR_SQL_LIKE && at_word(p, "escape")) {
+        st = advance(p);
+        if (st == SEAM_OK) st = sum(p, &arg);
+        if (st == SEAM_OK) st = list_add(p, &args, arg);
+    }
     if (st == SEAM_OK && kind == COLUMNAR_SQL_BETWEEN) {
         st = need_word(p, "and", "AND");
         if (st == SEAM_OK) st = sum(p, &arg);

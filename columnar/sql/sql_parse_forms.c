@@ -56,9 +56,8 @@ enum seam_status columnar_sql_parse_type(struct columnar_sql_parser *p,
         st = advance(p);
         if (st == SEAM_OK && cast->type == SEAM_V_DOUBLE && at_word(p, "precision"))
             st = advance(p);
-        if (st != SEAM_OK || !at_op(p, "(")) {
-            return st;
-        }
+        if (cast->type == SEAM_V_DECIMAL) cast->scale = 3; /* (18, 3) when nothing is said */
+        if (st != SEAM_OK || !at_op(p, "(")) return st;
         do {
             st = advance(p);
             if (st != SEAM_OK) return st;
@@ -67,14 +66,15 @@ enum seam_status columnar_sql_parse_type(struct columnar_sql_parser *p,
                 return refuse(p, SEAM_INVALID, "a number of digits expected");
             st = advance(p);
         } while (st == SEAM_OK && at_op(p, ","));
-        if (cast->type == SEAM_V_DECIMAL) { /* decimal(scale) or decimal(precision, scale) */
-            if (digits[n - 1] > SEAM_DECIMAL_SCALE_MAX || digits[n - 1] < 0)
-                return refuse(p, SEAM_INVALID, "a scale of 0 to 18 expected");
-            cast->scale = (uint8_t)digits[n - 1];
+        if (cast->type == SEAM_V_DECIMAL) { /* the precision is read, 64 bits are what there is */
+            if (digits[0] > 38 || digits[1] > SEAM_DECIMAL_SCALE_MAX)
+                return refuse(p, SEAM_INVALID,
+                              "decimal(precision up to 38, scale of 0 to 18) expected");
+            cast->scale = (uint8_t)digits[1];
         }
         return st == SEAM_OK ? need_op(p, ")", "')'") : st;
     }
-    return expected(p, "a type (int, double, decimal(s), bool, timestamp, text)");
+    return expected(p, "a type (int, double, decimal(p, s), bool, timestamp, text)");
 }
 
 static enum seam_status cast(struct columnar_sql_parser *p, uint32_t at, columnar_sql_level expr,

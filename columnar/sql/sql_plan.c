@@ -271,32 +271,13 @@ struct join_keys {
     int n_residual;
 };
 
-/* Both sides of a key get one type, so that equal values hash alike.                               */
-static enum seam_status same_type(struct planner *p, const struct columnar_sql_node *e,
-                                  const struct columnar_expr **l, const struct columnar_expr **r)
-{
-    struct seam_fault inner = {0};
-    uint8_t type = (*l)->type, scale = (*l)->scale > (*r)->scale ? (*l)->scale : (*r)->scale;
-    enum seam_status st = SEAM_OK;
-
-    if ((*l)->type == (*r)->type && (*l)->scale == (*r)->scale) return SEAM_OK;
-    if ((*l)->type == SEAM_V_DOUBLE || (*r)->type == SEAM_V_DOUBLE)
-        type = SEAM_V_DOUBLE;
-    else if ((*l)->type == SEAM_V_DECIMAL || (*r)->type == SEAM_V_DECIMAL)
-        type = SEAM_V_DECIMAL;
-    if (type == SEAM_V_DOUBLE) scale = 0;
-    st = columnar_expr_cast(p->a, *l, (enum seam_value_type)type, scale, l, &inner);
-    if (st == SEAM_OK)
-        st = columnar_expr_cast(p->a, *r, (enum seam_value_type)type, scale, r, &inner);
-    return st == SEAM_OK ? SEAM_OK : seam_fault_set(p->f, st, "sql", e->at, "%s", inner.why);
-}
-
 static enum seam_status take_key(struct planner *p, int right, const struct columnar_sql_node *e,
                                  struct join_keys *k, bool *taken)
 {
     struct columnar_sql_scope left_scope = {p->columns, p->tables[right].first};
     uint32_t a = 0, b = 0, bit = 1u << right;
     const struct columnar_sql_node *l, *r;
+    struct seam_fault inner = {0};
     enum seam_status st;
 
     *taken = false;
@@ -313,7 +294,9 @@ static enum seam_status take_key(struct planner *p, int right, const struct colu
         return SEAM_OK;
     st = columnar_sql_bind(p->a, &left_scope, l, &k->left[k->n], p->f);
     if (st == SEAM_OK) st = bind_local(p, &p->tables[right], r, &k->right[k->n]);
-    if (st == SEAM_OK) st = same_type(p, e, &k->left[k->n], &k->right[k->n]);
+    if (st == SEAM_OK) st = columnar_expr_equal_keys(p->a, &k->left[k->n], &k->right[k->n], &inner);
+    if (st != SEAM_OK && inner.status != SEAM_OK)
+        st = seam_fault_set(p->f, st, "sql", e->at, "%s", inner.why);
     k->n++;
     *taken = true;
     return st;

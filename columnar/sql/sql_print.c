@@ -105,6 +105,10 @@ static void print_test(const struct columnar_sql_node *e, struct seam_buf *out)
     } else {
         seam_buf_printf(out, " %s ", op_text(e->op));
         print_operand(e->args[1], out);
+        if (e->n_args > 2) {
+            seam_buf_str(out, " escape ");
+            print_operand(e->args[2], out);
+        }
     }
 }
 
@@ -162,7 +166,7 @@ void columnar_sql_print(const struct columnar_sql_node *e, struct seam_buf *out)
         seam_buf_str(out, "cast(");
         columnar_sql_print(e->args[0], out);
         seam_buf_printf(out, " as %s", seam_value_type_name(e->type));
-        if (e->type == SEAM_V_DECIMAL) seam_buf_printf(out, "(%d)", e->scale);
+        if (e->type == SEAM_V_DECIMAL) seam_buf_printf(out, "(18, %d)", e->scale);
         seam_buf_u8(out, ')');
         break;
     }

@@ -56,6 +56,8 @@ struct columnar_options {
     uint32_t row_group_rows;   /* 131,072 (a multiple of 2,048)                                   */
     uint64_t file_rows_max;    /* 2,097,152: compaction builds files of about this size           */
     bool no_sync;              /* benches and tests only: publish without fsync                   */
+    struct seam_owner
+        owner; /* whose; zeros: whoever made it. Another platform's is SEAM_CONFLICT */
 };
 
 /* ---- writer ---- */
@@ -144,6 +146,8 @@ SEAM_MUST_USE enum seam_status columnar_load_csv(struct columnar_writer *w, int 
 SEAM_MUST_USE enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied_lsn,
                                                 int64_t wall_us, struct seam_fault *f);
 seam_lsn_t columnar_writer_applied(const struct columnar_writer *w);
+/* Whose the warehouse is, and which history its newest state tells.                                */
+struct seam_owner columnar_writer_owner(const struct columnar_writer *w);
 
 /* One bounded piece of background work: journal to files, merging small or much-deleted files, sorting,
  * dropping versions past the horizon, removing files nobody can need. Call when idle: it does nothing within
@@ -201,6 +205,7 @@ void columnar_close_reader(struct columnar_reader *r); /* accepts NULL */
 SEAM_MUST_USE enum seam_status columnar_refresh(struct columnar_reader *r, bool *changed,
                                                 struct seam_fault *f);
 seam_lsn_t columnar_applied(const struct columnar_reader *r);
+struct seam_owner columnar_owner(const struct columnar_reader *r);
 int64_t columnar_applied_wall_us(const struct columnar_reader *r);
 seam_lsn_t
 columnar_history_from(const struct columnar_reader *r); /* lowest LSN readable without a tag */

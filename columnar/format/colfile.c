@@ -1,4 +1,5 @@
 /* colfile - writes a file of row groups, and opens one: footer first, chunks when asked. */
+/* One immutable file of row groups: written once, mapped and believed piece by piece. */
 #include "columnar/format/colfile.h"
 
 #include <assert.h>
@@ -6,8 +7,26 @@
 
 #include "engine/base/crc32c.h"
 
-static const char magic_head[8] = "SEAMCOLF", magic_tail[8] = "SEAMCOLE";
-enum { FILE_VERSION = 1, FOOTER_MAX = 1 << 30 };
+static const char magic_tail[8] = "SEAMCOLE";
+
+/* The trailer, from its first byte. */
+enum {
+    TAIL_FOOTER_SIZE = 0,
+    TAIL_FOOTER_CRC = 4,
+    TAIL_ROWS = 8,
+    TAIL_LSN_MIN = 16,
+    TAIL_LSN_MAX = 24,
+    TAIL_CRC = 52,
+    TAIL_MAGIC = 56,
+    FOOTER_MAX = 1 << 30,
+};
+
+const struct seam_filehead_format columnar_colfile_format = {
+    .magic = "SEAMCOLF",
+    .version = 2,
+    .name = "a column file",
+    .way_out =
+        "the warehouse is derived from the source: `seam rebuild DIR warehouse` makes it again"};
 
 /* ---- writing ---- */
 
@@ -64,38 +83,34 @@ void columnar_colfile_writer_free(struct columnar_colfile_writer *w)
     free(w);
 }
 
-enum seam_status columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id,
-                                         uint64_t table_id,
-                                         const struct columnar_colfile_column *columns, int count,
+enum seam_status columnar_colfile_create(struct seam_io *io, const char *path,
+                                         const struct columnar_colfile_spec *spec,
                                          struct columnar_colfile_writer **out, struct seam_fault *f)
 {
-    uint8_t head[COLFILE_HEAD] = {0};
+    const struct columnar_colfile_column *columns = spec->columns;
+    const struct seam_filehead h = {
+        .owner = spec->owner, .file_id = spec->id, .extra = spec->table_id};
+    uint8_t head[COLFILE_HEAD];
     struct columnar_colfile_writer *w = calloc(1, sizeof *w);
     enum seam_status st;
-    uint32_t crc;
 
-    assert(count >= 1 && columns[0].id == COLFILE_LSN_COLUMN);
-    if (w == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                              "no memory to write a file");
+    assert(spec->count >= 1 && columns[0].id == COLFILE_LSN_COLUMN);
+    if (w == NULL) return seam_no_memory(f, "a column file that is written");
     w->path = strdup(path);
-    w->count = count;
+    w->count = spec->count;
     w->at = COLFILE_HEAD;
     w->lsn_min = SEAM_LSN_MAX;
-    seam_buf_varint(&w->columns, (uint64_t)count);
-    for (int c = 0; c < count; c++) {
+    seam_buf_varint(&w->columns, (uint64_t)spec->count);
+    for (int c = 0; c < spec->count; c++) {
         seam_buf_varint(&w->columns, columns[c].id);
         seam_buf_u8(&w->columns, columns[c].type);
         seam_buf_u8(&w->columns, columns[c].scale);
     }
-    memcpy(head, magic_head, 8);
-    seam_put_u32(head + 8, FILE_VERSION);
-    seam_put_u64(head + 16, id);
-    seam_put_u64(head + 24, table_id);
-    crc = seam_crc32c(seam_crc32c(0, head, 12), head + 16, COLFILE_HEAD - 16);
-    seam_put_u32(head + 12, crc);
-    st =
-        seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &w->file, f);
+    seam_filehead_encode(&columnar_colfile_format, &h, head);
+    st = w->path == NULL ? seam_no_memory(f, "a column file's name") : SEAM_OK;
+    if (st == SEAM_OK)
+        st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC,
+                            &w->file, f);
     if (st == SEAM_OK) st = seam_file_write(w->file, 0, head, sizeof head, f);
     if (st == SEAM_OK)
         *out = w;
@@ -141,24 +156,24 @@ enum seam_status columnar_colfile_finish(struct columnar_colfile_writer *w, bool
 {
     struct seam_buf b = {0};
     uint8_t trailer[COLFILE_TRAILER] = {0};
-    enum seam_status st = SEAM_NOMEM;
+    enum seam_status st;
 
     seam_buf_append(&b, w->columns.data, w->columns.size);
     seam_buf_varint(&b, w->groups);
     seam_buf_append(&b, w->groups_footer.data, w->groups_footer.size);
-    if (!seam_buf_ok(&b) || !seam_buf_ok(&w->columns) || !seam_buf_ok(&w->groups_footer)) {
-        seam_fault_set(f, SEAM_NOMEM, w->path, SEAM_FAULT_NO_OFFSET, "no memory for the footer");
-        goto done;
-    }
-    seam_put_u32(trailer, (uint32_t)b.size);
-    seam_put_u32(trailer + 4, seam_crc32c(0, b.data, b.size));
-    seam_put_u64(trailer + 8, w->rows);
-    seam_put_u64(trailer + 16, w->lsn_min);
-    seam_put_u64(trailer + 24, w->lsn_max);
-    seam_put_u32(trailer + 52, seam_crc32c(0, trailer, 52));
-    memcpy(trailer + 56, magic_tail, 8);
+    if (!seam_buf_ok(&w->columns) || !seam_buf_ok(&w->groups_footer)) b.failed = true;
+    st = seam_buf_check(&b, f, "a column file's footer");
+    if (st != SEAM_OK) goto done;
+    seam_put_u32(trailer + TAIL_FOOTER_SIZE, (uint32_t)b.size);
+    seam_put_u32(trailer + TAIL_FOOTER_CRC, seam_crc32c(0, b.data, b.size));
+    seam_put_u64(trailer + TAIL_ROWS, w->rows);
+    seam_put_u64(trailer + TAIL_LSN_MIN, w->lsn_min);
+    seam_put_u64(trailer + TAIL_LSN_MAX, w->lsn_max);
+    seam_put_u32(trailer + TAIL_CRC, seam_crc32c(0, trailer, TAIL_CRC));
+    memcpy(trailer + TAIL_MAGIC, magic_tail, 8);
     seam_buf_append(&b, trailer, sizeof trailer);
-    if (!seam_buf_ok(&b)) goto done;
+    st = seam_buf_check(&b, f, "a column file's trailer");
+    if (st != SEAM_OK) goto done;
     st = seam_file_write(w->file, w->at, b.data, b.size, f);
     if (st == SEAM_OK && !no_sync) st = seam_file_datasync(w->file, f);
     *written = (struct columnar_colfile_written){
@@ -181,7 +196,7 @@ static enum seam_status read_footer(struct columnar_colfile *file, const uint8_t
     if (r.bad || columns < 1 || columns > SEAM_COLUMNS_MAX + 1) goto bad;
     file->column_count = (int)columns;
     file->columns = calloc(columns, sizeof *file->columns);
-    if (file->columns == NULL) return SEAM_NOMEM;
+    if (file->columns == NULL) return seam_no_memory(f, "a column file's columns");
     for (uint64_t c = 0; c < columns; c++) {
         uint64_t id = seam_read_varint(&r);
 
@@ -201,7 +216,8 @@ static enum seam_status read_footer(struct columnar_colfile *file, const uint8_t
     file->group_count = (int)groups;
     file->groups = calloc(groups + 1, sizeof *file->groups);
     file->chunks = calloc(groups * columns + 1, sizeof *file->chunks);
-    if (file->groups == NULL || file->chunks == NULL) return SEAM_NOMEM;
+    if (file->groups == NULL || file->chunks == NULL)
+        return seam_no_memory(f, "a column file's row groups");
     for (uint64_t g = 0; g < groups; g++) {
         struct columnar_colfile_group *group = &file->groups[g];
         uint64_t group_rows = seam_read_varint(&r);
@@ -246,30 +262,26 @@ static enum seam_status read_ends(struct columnar_colfile *file, struct seam_fau
 {
     const uint8_t *head = file->map, *tail = file->map + file->size - COLFILE_TRAILER;
     uint64_t tail_at = file->size - COLFILE_TRAILER, footer;
+    struct seam_filehead h;
+    enum seam_status st = seam_filehead_decode(&columnar_colfile_format, head, (size_t)file->size,
+                                               file->path, 0, &h, f);
 
-    if (memcmp(head, magic_head, 8) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, 0, "not a column file");
-    if (seam_get_u32(head + 8) != FILE_VERSION)
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, 8, "column file version %u, not %d",
-                              seam_get_u32(head + 8), FILE_VERSION);
-    if (seam_get_u32(head + 12) !=
-        seam_crc32c(seam_crc32c(0, head, 12), head + 16, COLFILE_HEAD - 16))
-        return seam_fault_set(f, SEAM_CORRUPT, file->path, 0, "the head's checksum is wrong");
-    if (memcmp(tail + 56, magic_tail, 8) != 0 ||
-        seam_get_u32(tail + 52) != seam_crc32c(0, tail, 52))
+    if (st != SEAM_OK) return st;
+    if (memcmp(tail + TAIL_MAGIC, magic_tail, 8) != 0 ||
+        seam_get_u32(tail + TAIL_CRC) != seam_crc32c(0, tail, TAIL_CRC))
         return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at, "the trailer is damaged");
-    footer = seam_get_u32(tail);
+    footer = seam_get_u32(tail + TAIL_FOOTER_SIZE);
     if (footer > FOOTER_MAX || footer > tail_at - COLFILE_HEAD)
         return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at,
                               "the footer's size is impossible");
-    if (seam_get_u32(tail + 4) != seam_crc32c(0, tail - footer, footer))
+    if (seam_get_u32(tail + TAIL_FOOTER_CRC) != seam_crc32c(0, tail - footer, footer))
         return seam_fault_set(f, SEAM_CORRUPT, file->path, tail_at - footer,
                               "the footer's checksum is wrong");
-    file->id = seam_get_u64(head + 16);
-    file->table_id = seam_get_u64(head + 24);
-    file->rows = seam_get_u64(tail + 8);
-    file->lsn_min = seam_get_u64(tail + 16);
-    file->lsn_max = seam_get_u64(tail + 24);
+    file->id = h.file_id;
+    file->table_id = h.extra;
+    file->rows = seam_get_u64(tail + TAIL_ROWS);
+    file->lsn_min = seam_get_u64(tail + TAIL_LSN_MIN);
+    file->lsn_max = seam_get_u64(tail + TAIL_LSN_MAX);
     return read_footer(file, tail - footer, (size_t)footer, tail_at - footer, f);
 }
 
@@ -280,13 +292,12 @@ enum seam_status columnar_colfile_open(struct seam_io *io, const char *path,
     struct seam_file *handle = NULL;
     enum seam_status st;
 
-    if (file == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                              "no memory to open a file");
+    if (file == NULL) return seam_no_memory(f, "a column file that is opened");
     atomic_init(&file->refs, 1);
     file->io = io;
     file->path = strdup(path);
-    st = file->path == NULL ? SEAM_NOMEM : seam_file_open(io, path, SEAM_FILE_READ, &handle, f);
+    st = file->path == NULL ? seam_no_memory(f, "a column file's name")
+                            : seam_file_open(io, path, SEAM_FILE_READ, &handle, f);
     if (st == SEAM_OK) st = seam_file_size(handle, &file->size, f);
     if (st == SEAM_OK && file->size < COLFILE_HEAD + COLFILE_TRAILER)
         st = seam_fault_set(f, SEAM_CORRUPT, path, file->size, "too short for a column file");

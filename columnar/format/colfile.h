@@ -1,10 +1,11 @@
 /* colfile - one immutable file of row groups.
  *
- *   0        8         12      16        24         32           64
- *   +--------+---------+-------+---------+----------+------------+-----------------+--------+---------+
- *   |SEAMCOLF| version | crc   | file id | table id | zeros      | chunks ...      | footer | trailer |
- *   +--------+---------+-------+---------+----------+------------+-----------------+--------+---------+
- *   crc = crc32c of bytes [0,12) and [16,64).   Chunks: group 0 column 0, column 1, ..., group 1 ...
+ *   0                    64
+ *   +--------------------+-----------------+--------+---------+
+ *   | head (SEAMCOLF, 2) | chunks ...      | footer | trailer |
+ *   +--------------------+-----------------+--------+---------+
+ *   head: engine/io/filehead.h; file id as in the name, extra: the table's id.
+ *   Chunks: group 0 column 0, column 1, ..., group 1 ...
  *
  *   footer   varint columns, each: varint id, type u8, scale u8          (id 0: the rows' begin LSN)
  *            varint groups, each: varint rows, then for each column
@@ -13,7 +14,7 @@
  *   trailer  64 bytes: footer size u32 | footer crc u32 | rows u64 | lsn min u64 | lsn max u64 |
  *                      20 zeros | crc of [0,52) u32 | "SEAMCOLE"
  *
- * A reader demands: both magics, version 1, all checksums, chunks in order inside [64, footer), rows adding
+ * A reader demands: both magics, version 2, all checksums, chunks in order inside [64, footer), rows adding
  * up. A chunk's checksum is verified when it is first used. The trailer doubles as BITPACK_SLACK.  */
 #ifndef SEAM_COLUMNAR_COLFILE_H
 #define SEAM_COLUMNAR_COLFILE_H
@@ -21,9 +22,12 @@
 #include <stdatomic.h>
 
 #include "columnar/format/chunk.h"
+#include "engine/io/filehead.h"
+
+extern const struct seam_filehead_format columnar_colfile_format;
 
 enum {
-    COLFILE_HEAD = 64,
+    COLFILE_HEAD = SEAM_FILEHEAD_BYTES,
     COLFILE_TRAILER = 64,
     COLFILE_GROUPS_MAX = 1 << 16,
     COLFILE_LSN_COLUMN = 0
@@ -91,11 +95,18 @@ columnar_colgroup_encode(const struct columnar_colfile_column *columns,
 void columnar_colgroup_free(struct columnar_colgroup *g, int count);
 
 struct columnar_colfile_writer;
-/* Column 0 must be the LSN column. */
-SEAM_MUST_USE enum seam_status
-columnar_colfile_create(struct seam_io *io, const char *path, uint64_t id, uint64_t table_id,
-                        const struct columnar_colfile_column *columns, int count,
-                        struct columnar_colfile_writer **out, struct seam_fault *f);
+/* What a new file is. Column 0 must be the LSN column. */
+struct columnar_colfile_spec {
+    struct seam_owner owner;
+    uint64_t id;
+    uint32_t table_id;
+    const struct columnar_colfile_column *columns;
+    int count;
+};
+SEAM_MUST_USE enum seam_status columnar_colfile_create(struct seam_io *io, const char *path,
+                                                       const struct columnar_colfile_spec *spec,
+                                                       struct columnar_colfile_writer **out,
+                                                       struct seam_fault *f);
 SEAM_MUST_USE enum seam_status columnar_colfile_add(struct columnar_colfile_writer *w,
                                                     const struct columnar_colgroup *g,
                                                     struct seam_fault *f);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "columnar/table/state.h"
-#include "engine/base/crc32c.h"
 
 static void print_zone(struct seam_buf *out, unsigned type, unsigned scale, int64_t z)
 {
@@ -118,47 +117,54 @@ static enum seam_status dump_colfile(struct seam_io *io, const char *path, struc
     return SEAM_OK;
 }
 
+static void dump_owner(const struct seam_filehead *h, struct seam_buf *out)
+{
+    char platform[SEAM_PLATFORM_TEXT];
+
+    seam_platform_text(h->owner.platform, platform);
+    seam_buf_printf(out, "[0, 64) head: platform %s, history %016" PRIx64 "\n", platform,
+                    h->owner.history);
+}
+
 static enum seam_status dump_journal(const char *path, const struct seam_buf *b,
                                      struct seam_buf *out, struct seam_fault *f)
 {
+    struct seam_filehead h;
     uint64_t at = JOURNAL_HEAD, committed;
     uint32_t crc;
+    enum seam_status st =
+        seam_filehead_decode(&columnar_journal_format, b->data, b->size, path, 0, &h, f);
 
-    if (b->size < JOURNAL_HEAD)
-        return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "too short for a journal");
-    committed = seam_get_u64(b->data + JOURNAL_COMMITTED);
-    crc = seam_get_u32(b->data + 12);
-    if (crc != seam_crc32c(seam_crc32c(0, b->data, 12), b->data + 16, 16))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "the head's checksum is wrong");
+    if (st != SEAM_OK) return st;
+    if (b->size < JOURNAL_HEAD ||
+        !columnar_journal_get_committed(b->data + JOURNAL_COMMITTED, &committed))
+        return seam_fault_set(f, SEAM_CORRUPT, path, JOURNAL_COMMITTED,
+                              "the committed length is damaged");
+    crc = seam_filehead_sum(b->data);
     seam_buf_printf(out,
-                    "journal after manifest %016" PRIx64 ": %zu bytes, committed to %" PRIu64
-                    "\n[0, 64) head\n",
-                    seam_get_u64(b->data + 16), b->size, committed);
+                    "journal after manifest %016" PRIx64 ": %zu bytes, committed to %" PRIu64 "\n",
+                    h.file_id, b->size, committed);
+    dump_owner(&h, out);
     while (b->size - at >= JOURNAL_RECORD_HEAD) {
-        uint32_t n = seam_get_u32(b->data + at), sum;
-        struct seam_reader r;
-        uint64_t id, lsn, tables;
-        int64_t wall;
+        const uint8_t *record = b->data + at;
+        uint32_t n = seam_get_u32(record);
+        struct columnar_journal_record r;
+        struct seam_reader body;
         char when[40];
 
         if (n == 0 || n > b->size - at - JOURNAL_RECORD_HEAD) break;
-        sum = seam_crc32c(seam_crc32c(crc, b->data + at, 4), b->data + at + JOURNAL_RECORD_HEAD, n);
-        if (sum != seam_get_u32(b->data + at + 4)) {
+        body = seam_reader_of(record + JOURNAL_RECORD_HEAD, n);
+        if (!columnar_journal_record_whole(record, body.start, &crc) ||
+            !columnar_journal_record_read(&body, &r)) {
             seam_buf_printf(out, "[%" PRIu64 ", ...) %s\n", at,
                             at < committed ? "DAMAGED record" : "torn tail");
             break;
         }
-        crc = sum;
-        r = seam_reader_of(b->data + at + JOURNAL_RECORD_HEAD, n);
-        id = seam_read_varint(&r);
-        lsn = seam_read_varint(&r);
-        wall = seam_unzigzag(seam_read_varint(&r));
-        tables = seam_read_varint(&r);
-        seam_time_format(wall, when);
+        seam_time_format(r.wall_us, when);
         seam_buf_printf(out,
                         "[%" PRIu64 ", %" PRIu64 ") snapshot %" PRIu64 ", LSN %" PRIu64
                         ", %s, %" PRIu64 " tables changed\n",
-                        at, at + JOURNAL_RECORD_HEAD + n, id, lsn, when, tables);
+                        at, at + JOURNAL_RECORD_HEAD + n, r.snapshot, r.lsn, when, r.tables);
         at += JOURNAL_RECORD_HEAD + n;
     }
     seam_buf_printf(out, "[%" PRIu64 ", %zu) free\n", at, b->size);
@@ -168,14 +174,16 @@ static enum seam_status dump_journal(const char *path, const struct seam_buf *b,
 static enum seam_status dump_kills(const char *path, const struct seam_buf *b, struct seam_buf *out,
                                    struct seam_fault *f)
 {
-    if (b->size < KILLS_HEAD ||
-        seam_get_u32(b->data + 12) !=
-            seam_crc32c(seam_crc32c(0, b->data, 12), b->data + 16, KILLS_HEAD - 16))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "the head's checksum is wrong");
+    struct seam_filehead h;
+    enum seam_status st =
+        seam_filehead_decode(&columnar_kills_format, b->data, b->size, path, 0, &h, f);
+
+    if (st != SEAM_OK) return st;
     seam_buf_printf(out,
                     "kills file %016" PRIx64
                     ": %zu bytes; sections are found and checked by the manifest\n",
-                    seam_get_u64(b->data + 16), b->size);
+                    h.file_id, b->size);
+    dump_owner(&h, out);
     return SEAM_OK;
 }
 
@@ -211,33 +219,53 @@ static void dump_state(const struct columnar_state *s, struct seam_buf *out)
     seam_buf_printf(out, "%zu snapshots\n", s->snapshot_count);
 }
 
+/* The folder's newest state, which must be the manifest that was asked for. */
+static enum seam_status dump_manifest(struct seam_io *io, const char *path, struct seam_buf *out,
+                                      struct seam_fault *f)
+{
+    struct columnar_state s = {0};
+    char dir[SEAM_PATH_MAX_BYTES] = ".";
+    const char *slash = strrchr(path, '/');
+    size_t n = slash != NULL ? (size_t)(slash - path) : 0;
+    uint64_t seq;
+    enum seam_status st;
+
+    if (n >= sizeof dir)
+        return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
+                              SEAM_PATH_MAX_BYTES - 1);
+    if (slash != NULL) {
+        memcpy(dir, path, n);
+        dir[n] = '\0';
+    }
+    st = columnar_state_load(io, dir, false, NULL, &s, f);
+    if (st == SEAM_OK && seam_manifest_name_parse(slash != NULL ? slash + 1 : path, &seq) &&
+        seq != s.seq)
+        st = seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
+                            "an older state, whose files may be gone; the newest is %016" PRIx64,
+                            s.seq);
+    if (st == SEAM_OK) dump_state(&s, out);
+    columnar_state_free(&s);
+    return st;
+}
+
 enum seam_status columnar_dump(struct seam_io *io, const char *path, struct seam_buf *out,
                                struct seam_fault *f)
 {
     struct seam_buf b = {0};
-    struct columnar_state s = {0};
-    char dir[SEAM_PATH_MAX_BYTES];
-    const char *slash = strrchr(path, '/');
     enum seam_status st = seam_io_read_all(io, path, 1 << 30, &b, f);
 
-    if (st == SEAM_OK && b.size < 8)
-        st = seam_fault_set(f, SEAM_UNSUPPORTED, path, 0, "not a file of a warehouse");
     if (st != SEAM_OK) goto done;
-    if (memcmp(b.data, "SEAMCOLF", 8) == 0)
+    if (seam_filehead_is(&columnar_colfile_format, b.data, b.size))
         st = dump_colfile(io, path, out, f);
-    else if (memcmp(b.data, "SEAMCOLJ", 8) == 0)
+    else if (seam_filehead_is(&columnar_journal_format, b.data, b.size))
         st = dump_journal(path, &b, out, f);
-    else if (memcmp(b.data, "SEAMCOLK", 8) == 0)
+    else if (seam_filehead_is(&columnar_kills_format, b.data, b.size))
         st = dump_kills(path, &b, out, f);
-    else if (memcmp(b.data, "SEAMMANI", 8) == 0 && slash != NULL) {
-        memcpy(dir, path, (size_t)(slash - path));
-        dir[slash - path] = 0;
-        st = columnar_state_load(io, dir, false, NULL, &s, f);
-        if (st == SEAM_OK) dump_state(&s, out);
-        columnar_state_free(&s);
-    } else {
+    else if (seam_manifest_is(b.data, b.size))
+        st = dump_manifest(io, path, out, f);
+    else
         st = seam_fault_set(f, SEAM_UNSUPPORTED, path, 0, "not a file of a warehouse");
-    }
+    if (st == SEAM_OK) st = seam_buf_check(out, f, "a dump");
 done:
     seam_buf_free(&b);
     return st;

@@ -460,9 +460,15 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
     if (st == SEAM_OK && size >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0) s += 3;
     if (st == SEAM_OK) st = read_header(&l, &s, start + size, path, f);
     if (st == SEAM_OK) st = choose_columns(&l, path, f);
-    columnar_path_of(name, w->s.dir, 'f', id, ".col");
+    if (st == SEAM_OK) st = columnar_file_path(name, w->s.dir, id, f);
     if (st == SEAM_OK)
-        st = columnar_colfile_create(w->io, name, id, l.t->id, l.columns, l.column_count, &out, f);
+        st = columnar_colfile_create(w->io, name,
+                                     &(struct columnar_colfile_spec){.owner = w->s.owner,
+                                                                     .id = id,
+                                                                     .table_id = l.t->id,
+                                                                     .columns = l.columns,
+                                                                     .count = l.column_count},
+                                     &out, f);
     if (st == SEAM_OK) st = load_parts(&l, start, s, start + size, out, path, f);
     if (st == SEAM_OK) st = columnar_colfile_finish(out, w->opt.no_sync, &written, f);
     columnar_colfile_writer_free(out);

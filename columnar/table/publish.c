@@ -54,7 +54,7 @@ static enum seam_status write_groups(struct columnar_writer *w, struct encode_jo
     enum seam_status st = SEAM_OK;
 
     j->groups = calloc(at_once, sizeof *j->groups);
-    if (j->groups == NULL) return SEAM_NOMEM;
+    if (j->groups == NULL) return seam_no_memory(f, "row groups");
     for (size_t g = 0; st == SEAM_OK && g < groups; g += at_once) {
         size_t n = groups - g < at_once ? groups - g : at_once;
 
@@ -77,6 +77,8 @@ enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct co
     struct columnar_column data[SEAM_COLUMNS_MAX + 1];
     struct encode_job job = {
         .columns = columns, .data = data, .rows = d->rows, .group_rows = w->opt.row_group_rows};
+    struct columnar_colfile_spec spec = {
+        .owner = w->s.owner, .id = id, .table_id = t->id, .columns = columns};
     struct columnar_colfile_writer *out = NULL;
     struct columnar_colfile_written written;
     char path[SEAM_PATH_MAX_BYTES];
@@ -91,8 +93,9 @@ enum seam_status columnar_writer_write_file(struct columnar_writer *w, struct co
                                                               d->columns[c].scale};
         columnar_coldata_view(d, c, &data[job.count++]);
     }
-    columnar_path_of(path, w->s.dir, 'f', id, ".col");
-    st = columnar_colfile_create(w->io, path, id, t->id, columns, job.count, &out, f);
+    spec.count = job.count;
+    st = columnar_file_path(path, w->s.dir, id, f);
+    if (st == SEAM_OK) st = columnar_colfile_create(w->io, path, &spec, &out, f);
     if (st == SEAM_OK) st = write_groups(w, &job, out, f);
     if (st == SEAM_OK) st = columnar_colfile_finish(out, w->opt.no_sync, &written, f);
     columnar_colfile_writer_free(out);
@@ -140,16 +143,14 @@ enum seam_status columnar_writer_flush_tail(struct columnar_writer *w, size_t ta
 
 static enum seam_status write_kills(struct columnar_writer *w, struct seam_fault *f)
 {
-    uint8_t head[KILLS_HEAD] = {0};
+    uint8_t head[KILLS_HEAD];
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
     uint64_t id = w->s.next_file;
-    enum seam_status st = SEAM_OK;
+    enum seam_status st;
 
-    memcpy(head, "SEAMCOLK", 8);
-    seam_put_u32(head + 8, 1);
-    seam_put_u64(head + 16, id);
-    seam_put_u32(head + 12, seam_crc32c(seam_crc32c(0, head, 12), head + 16, KILLS_HEAD - 16));
+    seam_filehead_encode(&columnar_kills_format,
+                         &(struct seam_filehead){.owner = w->s.owner, .file_id = id}, head);
     seam_buf_append(&b, head, sizeof head);
     for (size_t i = 0; i < w->s.table_count; i++)
         for (size_t k = 0; k < w->s.tables[i].file_count; k++) {
@@ -165,12 +166,11 @@ static enum seam_status write_kills(struct columnar_writer *w, struct seam_fault
             tf->kills_crc = seam_crc32c(0, b.data + at, b.size - at);
             tf->kills_dirty = false;
         }
-    if (!seam_buf_ok(&b))
-        st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET, "no memory for kills");
+    st = seam_buf_check(&b, f, "the ended rows");
     if (st != SEAM_OK || b.size == KILLS_HEAD) goto done;
     w->s.next_file++;
-    columnar_path_of(path, w->s.dir, 'k', id, ".kills");
-    st = seam_io_write_new(w->io, path, b.data, b.size, !w->opt.no_sync, f);
+    st = columnar_kills_path(path, w->s.dir, id, f);
+    if (st == SEAM_OK) st = seam_io_write_new(w->io, path, b.data, b.size, !w->opt.no_sync, f);
 done:
     seam_buf_free(&b);
     return st;
@@ -196,7 +196,8 @@ enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, sea
                               .seq = w->s.seq + 1,
                               .parent = w->s.seq,
                               .applied_lsn = applied,
-                              .wall_us = wall_us};
+                              .wall_us = wall_us,
+                              .owner = w->s.owner};
     enum seam_status st = SEAM_OK;
 
     for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++)
@@ -207,9 +208,7 @@ enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, sea
         st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
     if (st == SEAM_OK) {
         columnar_state_encode(&w->s, &m.payload);
-        if (!seam_buf_ok(&m.payload))
-            st = seam_fault_set(f, SEAM_NOMEM, w->s.dir, SEAM_FAULT_NO_OFFSET,
-                                "no memory for the manifest");
+        st = seam_buf_check(&m.payload, f, "the manifest");
     }
     if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->s.dir, &m, f);
     SEAM_TRACE(w->opt.trace, "columnar", "manifest_published", SEAM_TI("seq", m.seq),
@@ -238,14 +237,13 @@ static enum seam_status journal_create(struct columnar_writer *w, struct seam_fa
 {
     uint8_t head[JOURNAL_HEAD] = {0};
     char path[SEAM_PATH_MAX_BYTES], making[SEAM_PATH_MAX_BYTES];
-    enum seam_status st;
+    enum seam_status st = columnar_journal_path(path, w->s.dir, w->s.seq, f);
 
-    columnar_path_of(path, w->s.dir, 'j', w->s.seq, ".log");
-    columnar_path_of(making, w->s.dir, 'j', w->s.seq, ".tmp");
-    memcpy(head, "SEAMCOLJ", 8);
-    seam_put_u32(head + 8, 1);
-    seam_put_u64(head + 16, w->s.seq);
-    seam_put_u32(head + 12, seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16));
+    if (st == SEAM_OK)
+        st = seam_path_format(making, w->s.dir, f, "journal-%016" PRIx64 ".tmp", w->s.seq);
+    if (st != SEAM_OK) return st;
+    seam_filehead_encode(&columnar_journal_format,
+                         &(struct seam_filehead){.owner = w->s.owner, .file_id = w->s.seq}, head);
     columnar_journal_put_committed(head + JOURNAL_COMMITTED, JOURNAL_HEAD);
     st = seam_file_open(w->io, making, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC,
                         &w->journal, f);
@@ -260,7 +258,7 @@ static enum seam_status journal_create(struct columnar_writer *w, struct seam_fa
     if (st == SEAM_OK) st = seam_file_open(w->io, path, SEAM_FILE_WRITE, &w->journal, f);
     w->journal_filled = FILL_STEP;
     w->s.journal_end = JOURNAL_HEAD;
-    w->s.journal_crc = seam_get_u32(head + 12);
+    w->s.journal_crc = seam_filehead_sum(head);
     return st;
 }
 
@@ -407,9 +405,7 @@ static bool is_orphan(const struct columnar_writer *w, const char *name)
         return !named_by_state(w, 'f', id);
     if (sscanf(name, "k%16" SCNx64 "%23s", &id, tail) == 2 && strcmp(tail, ".kills") == 0)
         return !named_by_state(w, 'k', id);
-    if (sscanf(name, "%16" SCNx64 "%23s", &id, tail) == 2 && strcmp(tail, ".manifest") == 0)
-        return id < w->s.seq;
-    return false;
+    return seam_manifest_name_parse(name, &id) && id < w->s.seq;
 }
 
 enum seam_status columnar_writer_sweep(struct columnar_writer *w, uint32_t *removed,

@@ -19,10 +19,10 @@ static enum seam_status load(struct seam_io *io, const char *dir, const struct c
 
         st = columnar_state_load(io, dir, false, old, out, &here);
         if (st != SEAM_NOT_FOUND) {
-            if (st != SEAM_OK && f != NULL) *f = here;
+            if (st != SEAM_OK) seam_fault_give(f, &here);
             return st;
         }
-        if (i == OPEN_TRIES - 1 && f != NULL) *f = here;
+        if (i == OPEN_TRIES - 1) seam_fault_give(f, &here);
     }
     return st;
 }
@@ -34,8 +34,7 @@ enum seam_status columnar_open_reader(struct seam_io *io, const char *dir,
     struct columnar_reader *r = calloc(1, sizeof *r);
     enum seam_status st;
 
-    if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a reader");
+    if (r == NULL) return seam_no_memory(f, "a warehouse's reader");
     if (!seam_io_exists(io, dir)) {
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET,
                             "there is no warehouse here");
@@ -44,11 +43,12 @@ enum seam_status columnar_open_reader(struct seam_io *io, const char *dir,
     if (opt != NULL) r->opt = *opt;
     if (r->opt.clock == NULL) r->opt.clock = seam_clock_real();
     st = load(io, dir, NULL, &r->s, f);
+    if (st == SEAM_OK && r->s.seq != 0) st = seam_owner_check(&r->opt.owner, &r->s.owner, dir, f);
     if (st != SEAM_OK) goto done;
     *out = r;
     r = NULL;
 done:
-    free(r);
+    columnar_close_reader(r);
     return st;
 }
 
@@ -62,11 +62,12 @@ void columnar_close_reader(struct columnar_reader *r)
 enum seam_status columnar_refresh(struct columnar_reader *r, bool *changed, struct seam_fault *f)
 {
     struct columnar_state fresh = {0};
-    enum seam_status st;
+    bool newest = false;
+    enum seam_status st = columnar_state_manifest_is_newest(&r->s, &newest, f);
 
     if (changed != NULL) *changed = false;
-    if (columnar_state_manifest_is_newest(&r->s))
-        return columnar_state_follow(&r->s, false, changed, f);
+    if (st != SEAM_OK) return st;
+    if (newest) return columnar_state_follow(&r->s, false, changed, f);
     st = load(r->s.io, r->s.dir, &r->s, &fresh, f);
     if (st != SEAM_OK) return st;
     columnar_state_free(&r->s);
@@ -75,6 +76,10 @@ enum seam_status columnar_refresh(struct columnar_reader *r, bool *changed, stru
     return SEAM_OK;
 }
 
+struct seam_owner columnar_owner(const struct columnar_reader *r)
+{
+    return r->s.owner;
+}
 seam_lsn_t columnar_applied(const struct columnar_reader *r)
 {
     return r->s.applied;

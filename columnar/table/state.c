@@ -1,4 +1,5 @@
 /* state - manifest and journal to tables and files; what a kill hides at an LSN. */
+/* A warehouse as read from its folder: the newest manifest and the journal behind it. */
 #include "columnar/table/state.h"
 
 #include <assert.h>
@@ -10,13 +11,35 @@
 
 enum { PAYLOAD_VERSION = 1, COMMITTED_TRIES = 100 };
 
-void columnar_path_of(char out[SEAM_PATH_MAX_BYTES], const char *dir, char letter, uint64_t id,
-                      const char *suffix)
+const struct seam_filehead_format columnar_journal_format = {
+    .magic = "SEAMCOLJ",
+    .version = 2,
+    .name = "a warehouse's journal",
+    .way_out =
+        "the warehouse is derived from the source: `seam rebuild DIR warehouse` makes it again"};
+const struct seam_filehead_format columnar_kills_format = {
+    .magic = "SEAMCOLK",
+    .version = 2,
+    .name = "a kills file",
+    .way_out =
+        "the warehouse is derived from the source: `seam rebuild DIR warehouse` makes it again"};
+
+enum seam_status columnar_file_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id,
+                                    struct seam_fault *f)
 {
-    if (letter == 'j')
-        snprintf(out, SEAM_PATH_MAX_BYTES, "%s/journal-%016" PRIx64 "%s", dir, id, suffix);
-    else
-        snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%c%016" PRIx64 "%s", dir, letter, id, suffix);
+    return seam_path_format(out, dir, f, "f%016" PRIx64 ".col", id);
+}
+
+enum seam_status columnar_kills_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id,
+                                     struct seam_fault *f)
+{
+    return seam_path_format(out, dir, f, "k%016" PRIx64 ".kills", id);
+}
+
+enum seam_status columnar_journal_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
+                                       struct seam_fault *f)
+{
+    return seam_path_format(out, dir, f, "journal-%016" PRIx64 ".log", seq);
 }
 
 /* ---- pieces ---- */
@@ -244,29 +267,31 @@ static enum seam_status read_kills(const struct columnar_state *s, struct column
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_file *file = NULL;
     uint8_t head[KILLS_HEAD], *p = NULL;
+    struct seam_filehead h;
     struct seam_reader r;
     uint64_t count, row = 0, size = 0;
     seam_lsn_t end = 0;
     enum seam_status st;
 
-    columnar_path_of(path, s->dir, 'k', tf->kills_file, ".kills");
-    st = seam_file_open(s->io, path, SEAM_FILE_READ, &file, f);
+    st = columnar_kills_path(path, s->dir, tf->kills_file, f);
+    if (st == SEAM_OK) st = seam_file_open(s->io, path, SEAM_FILE_READ, &file, f);
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);
     if (st == SEAM_OK &&
         (tf->kills_at < KILLS_HEAD || tf->kills_at > size || tf->kills_size > size - tf->kills_at))
         st = seam_fault_set(f, SEAM_CORRUPT, path, size,
                             "the file ends before the kills the manifest names");
     if (st == SEAM_OK) st = seam_file_read(file, 0, head, sizeof head, f);
-    if (st == SEAM_OK && (memcmp(head, "SEAMCOLK", 8) != 0 || seam_get_u32(head + 8) != 1 ||
-                          seam_get_u64(head + 16) != tf->kills_file ||
-                          seam_get_u32(head + 12) !=
-                              seam_crc32c(seam_crc32c(0, head, 12), head + 16, KILLS_HEAD - 16)))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "the head of the kills file is damaged");
+    if (st == SEAM_OK)
+        st = seam_filehead_decode(&columnar_kills_format, head, sizeof head, path, 0, &h, f);
+    if (st == SEAM_OK)
+        st = seam_filehead_check(
+            &columnar_kills_format, &h,
+            &(struct seam_filehead_want){.platform = s->owner.platform, .file_id = &tf->kills_file},
+            path, f);
     if (st != SEAM_OK) goto done;
     p = malloc((size_t)tf->kills_size + 1);
-    st = p == NULL
-             ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the kills")
-             : seam_file_read(file, tf->kills_at, p, (size_t)tf->kills_size, f);
+    st = p == NULL ? seam_no_memory(f, "a column file's ended rows")
+                   : seam_file_read(file, tf->kills_at, p, (size_t)tf->kills_size, f);
     if (st != SEAM_OK) goto done;
     st = seam_fault_set(NULL, SEAM_CORRUPT, NULL, 0, "kills");
     if (seam_crc32c(0, p, (size_t)tf->kills_size) != tf->kills_crc) {
@@ -284,7 +309,7 @@ static enum seam_status read_kills(const struct columnar_state *s, struct column
             goto done;
         }
         if (columnar_file_kill(tf, (uint32_t)row, end) != SEAM_OK) {
-            st = SEAM_NOMEM;
+            st = seam_no_memory(f, "a column file's ended rows");
             goto done;
         }
     }
@@ -314,7 +339,7 @@ static enum seam_status decode_file(struct columnar_state *s, struct columnar_ta
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = columnar_table_add_file(t, &tf);
 
-    if (st != SEAM_OK) return st;
+    if (st != SEAM_OK) return seam_no_memory(f, "a table's files");
     tf->id = seam_read_varint(r);
     tf->rows = seam_read_varint(r);
     tf->bytes = seam_read_varint(r);
@@ -325,7 +350,8 @@ static enum seam_status decode_file(struct columnar_state *s, struct columnar_ta
     tf->kills_size = seam_read_varint(r);
     tf->kills_crc = seam_read_u32(r);
     if (r->bad) return corrupt(s, f, "a table's file list is cut short");
-    columnar_path_of(path, s->dir, 'f', tf->id, ".col");
+    st = columnar_file_path(path, s->dir, tf->id, f);
+    if (st != SEAM_OK) return st;
     lent = lent_file(old, t->id, tf->id);
     if (lent != NULL)
         tf->file = columnar_colfile_ref(lent->file);
@@ -361,7 +387,8 @@ static enum seam_status decode_table(struct columnar_state *s, struct columnar_t
         if (t->opt.sort[k] >= t->schema.column_count)
             return corrupt(s, f, "a sort column is unknown");
     }
-    st = columnar_table_reset_tail(t, seam_read_varint(r));
+    if (columnar_table_reset_tail(t, seam_read_varint(r)) != SEAM_OK)
+        return seam_no_memory(f, "a table's tail");
     files = seam_read_varint(r);
     if (r->bad || files > seam_reader_left(r))
         return corrupt(s, f, "a table's file list is cut short");
@@ -382,12 +409,12 @@ static enum seam_status decode_marks(struct columnar_state *s, struct seam_reade
         last.wall_us += seam_unzigzag(seam_read_varint(r));
         if (r->bad) return corrupt(s, f, "the snapshots are cut short");
         if (columnar_state_add_snapshot(s, last.id, last.lsn, last.wall_us) != SEAM_OK)
-            return SEAM_NOMEM;
+            return seam_no_memory(f, "the snapshots");
     }
     count = seam_read_varint(r);
     if (r->bad || count > COLUMNAR_TAGS_MAX) return corrupt(s, f, "the tags are not valid");
     s->tags = calloc(COLUMNAR_TAGS_MAX, sizeof *s->tags);
-    if (s->tags == NULL) return SEAM_NOMEM;
+    if (s->tags == NULL) return seam_no_memory(f, "the tags");
     for (uint64_t i = 0; i < count; i++) {
         struct columnar_tag_info *tag = &s->tags[s->tag_count++];
         size_t n = 0;
@@ -413,7 +440,12 @@ static enum seam_status decode_payload(struct columnar_state *s, const struct se
     s->seq = m->seq;
     s->applied = m->applied_lsn;
     s->wall_us = m->wall_us;
-    if (version != PAYLOAD_VERSION) return corrupt(s, f, "unknown payload version");
+    s->owner = m->owner;
+    if (version != PAYLOAD_VERSION)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, s->dir, SEAM_FAULT_NO_OFFSET,
+                              "manifest %016" PRIx64 ": a payload of version %" PRIu64
+                              "; this program reads version %d",
+                              s->seq, version, PAYLOAD_VERSION);
     s->next_file = seam_read_varint(&r);
     s->next_snapshot = seam_read_varint(&r);
     s->horizon = seam_read_varint(&r);
@@ -421,7 +453,7 @@ static enum seam_status decode_payload(struct columnar_state *s, const struct se
     if (r.bad || tables > COLUMNAR_TABLES_MAX) return corrupt(s, f, "too many tables");
     free(s->tables);
     s->tables = calloc(COLUMNAR_TABLES_MAX, sizeof *s->tables);
-    if (s->tables == NULL) return SEAM_NOMEM;
+    if (s->tables == NULL) return seam_no_memory(f, "the tables");
     for (uint64_t i = 0; st == SEAM_OK && i < tables; i++)
         st = decode_table(s, &s->tables[s->table_count++], old, &r, f);
     return st == SEAM_OK ? decode_marks(s, &r, f) : st;
@@ -545,15 +577,22 @@ done:
     return st;
 }
 
+bool columnar_journal_record_read(struct seam_reader *r, struct columnar_journal_record *out)
+{
+    out->snapshot = seam_read_varint(r);
+    out->lsn = seam_read_varint(r);
+    out->wall_us = seam_unzigzag(seam_read_varint(r));
+    out->tables = seam_read_varint(r);
+    return !r->bad && out->tables <= COLUMNAR_TABLES_MAX;
+}
+
 static enum seam_status apply_record(struct columnar_state *s, const uint8_t *p, size_t n)
 {
     struct seam_reader r = seam_reader_of(p, n);
-    uint64_t id = seam_read_varint(&r), lsn = seam_read_varint(&r), tables;
-    int64_t wall = seam_unzigzag(seam_read_varint(&r));
+    struct columnar_journal_record record;
 
-    tables = seam_read_varint(&r);
-    if (r.bad || tables > COLUMNAR_TABLES_MAX) return SEAM_CORRUPT;
-    for (uint64_t i = 0; i < tables; i++) {
+    if (!columnar_journal_record_read(&r, &record)) return SEAM_CORRUPT;
+    for (uint64_t i = 0; i < record.tables; i++) {
         struct columnar_table *t = columnar_state_table(s, (uint32_t)seam_read_varint(&r));
         uint64_t rows = seam_read_varint(&r), kills = seam_read_varint(&r);
         enum seam_status st;
@@ -572,30 +611,42 @@ static enum seam_status apply_record(struct columnar_state *s, const uint8_t *p,
         }
     }
     if (seam_reader_left(&r) != 0) return SEAM_CORRUPT;
-    s->applied = lsn;
-    s->wall_us = wall;
-    s->next_snapshot = id + 1;
-    return columnar_state_add_snapshot(s, id, lsn, wall);
+    s->applied = record.lsn;
+    s->wall_us = record.wall_us;
+    s->next_snapshot = record.snapshot + 1;
+    return columnar_state_add_snapshot(s, record.snapshot, record.lsn, record.wall_us);
 }
 
 static enum seam_status journal_open(struct columnar_state *s, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
-    uint8_t head[JOURNAL_HEAD];
-    enum seam_status st;
+    uint8_t head[SEAM_FILEHEAD_BYTES];
+    struct seam_filehead h;
+    const struct seam_filehead_want want = {
+        .platform = s->owner.platform, .file_id = &s->seq, .history = &s->owner.history};
+    enum seam_status st = columnar_journal_path(path, s->dir, s->seq, f);
 
-    columnar_path_of(path, s->dir, 'j', s->seq, ".log");
+    if (st != SEAM_OK) return st;
     if (!seam_io_exists(s->io, path)) return SEAM_NOT_FOUND;
     st = seam_file_open(s->io, path, SEAM_FILE_READ, &s->journal, f);
     if (st == SEAM_OK) st = seam_file_read(s->journal, 0, head, sizeof head, f);
+    if (st == SEAM_OK)
+        st = seam_filehead_decode(&columnar_journal_format, head, sizeof head, path, 0, &h, f);
+    if (st == SEAM_OK) st = seam_filehead_check(&columnar_journal_format, &h, &want, path, f);
     if (st != SEAM_OK) return st;
-    if (memcmp(head, "SEAMCOLJ", 8) != 0 || seam_get_u32(head + 8) != 1 ||
-        seam_get_u64(head + 16) != s->seq ||
-        seam_get_u32(head + 12) != seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "not the journal of this manifest");
     s->journal_end = JOURNAL_HEAD;
-    s->journal_crc = seam_get_u32(head + 12);
+    s->journal_crc = seam_filehead_sum(head);
     return SEAM_OK;
+}
+
+bool columnar_journal_record_whole(const uint8_t head[JOURNAL_RECORD_HEAD], const uint8_t *body,
+                                   uint32_t *crc)
+{
+    uint32_t sum = seam_crc32c(seam_crc32c(*crc, head, 4), body, seam_get_u32(head));
+
+    if (sum != seam_get_u32(head + 4)) return false;
+    *crc = sum;
+    return true;
 }
 
 /* Bytes of one record at the journal's end into *b; SEAM_END when there is none (yet). */
@@ -603,7 +654,7 @@ static enum seam_status next_record(struct columnar_state *s, uint64_t size, str
                                     struct seam_fault *f)
 {
     uint8_t head[JOURNAL_RECORD_HEAD];
-    uint32_t n, crc;
+    uint32_t n;
     enum seam_status st;
 
     if (size - s->journal_end < sizeof head) return SEAM_END;
@@ -613,12 +664,10 @@ static enum seam_status next_record(struct columnar_state *s, uint64_t size, str
     if (n == 0 || n > JOURNAL_RECORD_MAX || n > size - s->journal_end - sizeof head)
         return SEAM_END;
     seam_buf_clear(b);
-    if (seam_buf_extend(b, n) == NULL) return SEAM_NOMEM;
+    if (seam_buf_extend(b, n) == NULL) return seam_no_memory(f, "a record of the journal");
     st = seam_file_read(s->journal, s->journal_end + sizeof head, b->data, n, f);
     if (st != SEAM_OK) return st;
-    crc = seam_crc32c(seam_crc32c(s->journal_crc, head, 4), b->data, n);
-    if (crc != seam_get_u32(head + 4)) return SEAM_END;
-    s->journal_crc = crc;
+    if (!columnar_journal_record_whole(head, b->data, &s->journal_crc)) return SEAM_END;
     s->journal_end += sizeof head + n;
     return SEAM_OK;
 }
@@ -627,6 +676,12 @@ void columnar_journal_put_committed(uint8_t out[JOURNAL_COMMITTED_SIZE], uint64_
 {
     seam_put_u64(out, end);
     seam_put_u32(out + 8, seam_crc32c(0, out, 8));
+}
+
+bool columnar_journal_get_committed(const uint8_t in[JOURNAL_COMMITTED_SIZE], uint64_t *end)
+{
+    *end = seam_get_u64(in);
+    return seam_get_u32(in + 8) == seam_crc32c(0, in, 8);
 }
 
 /* The writer may be changing it under our eyes: a wrong checksum is looked at again before it is believed. */
@@ -638,8 +693,7 @@ static enum seam_status read_committed(struct columnar_state *s, uint64_t *end,
         enum seam_status st = seam_file_read(s->journal, JOURNAL_COMMITTED, b, sizeof b, f);
 
         if (st != SEAM_OK) return st;
-        *end = seam_get_u64(b);
-        if (seam_get_u32(b + 8) == seam_crc32c(0, b, 8)) return SEAM_OK;
+        if (columnar_journal_get_committed(b, end)) return SEAM_OK;
     }
     return seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), JOURNAL_COMMITTED,
                           "the committed length is damaged");
@@ -666,6 +720,7 @@ enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, b
 
         st = next_record(s, recover ? size : limit, &b, f);
         if (st == SEAM_OK) st = apply_record(s, b.data, b.size);
+        if (st == SEAM_NOMEM) seam_no_memory(f, "what the journal holds");
         if (st == SEAM_OK && changed != NULL) *changed = true;
         if (st == SEAM_CORRUPT || (st == SEAM_END && at < limit))
             st = seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), at,
@@ -675,15 +730,18 @@ enum seam_status columnar_state_follow(struct columnar_state *s, bool recover, b
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-bool columnar_state_manifest_is_newest(const struct columnar_state *s)
+enum seam_status columnar_state_manifest_is_newest(const struct columnar_state *s, bool *newest,
+                                                   struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = seam_manifest_path(path, s->dir, s->seq + 1, f);
 
-    snprintf(path, sizeof path, "%s/%016" PRIx64 ".manifest", s->dir, s->seq + 1);
-    if (seam_io_exists(s->io, path)) return false;
+    *newest = st == SEAM_OK && !seam_io_exists(s->io, path);
+    if (!*newest || s->seq == 0) return st;
     /* The next one may have come and, being old itself by now, gone. Ours goes no later than it. */
-    snprintf(path, sizeof path, "%s/%016" PRIx64 ".manifest", s->dir, s->seq);
-    return s->seq == 0 || seam_io_exists(s->io, path);
+    st = seam_manifest_path(path, s->dir, s->seq, f);
+    *newest = st == SEAM_OK && seam_io_exists(s->io, path);
+    return st;
 }
 
 enum seam_status columnar_state_load(struct seam_io *io, const char *dir, bool recover,

@@ -11,15 +11,15 @@
  *
  * Journal (journal-SEQ.log, SEQ = the manifest it follows):
  *
- *   0        8         12    16             24        32
- *   +--------+---------+-----+--------------+---------+-----------+---------- ... ---+-------
- *   |SEAMCOLJ| version | crc | manifest seq | zeros 8 | committed | crc | to 64 zeros | records
- *   +--------+---------+-----+--------------+---------+-----------+---------- ... ---+-------
- *   crc = of [0,12) and [16,32). committed: end of the last record that was synced, u64 and its own crc u32;
- *   readers stop there.
+ *   0                    64          72    76       80
+ *   +--------------------+-----------+-----+--------+---------
+ *   | head (SEAMCOLJ, 2) | committed | crc | zeros  | records
+ *   +--------------------+-----------+-----+--------+---------
+ *   head: engine/io/filehead.h; file id: the manifest's sequence. committed: end of the last record that was
+ *   synced, u64 and its own crc u32; readers stop there.
  *   It is written without sync, so recovery trusts the records' own checksums instead.
  *
- *   record   size u32 | crc u32 | body.  crc = crc32c of (crc of the record before, size, body): a record
+ *   record   size u32 | crc u32 | body.  crc = crc32c of (crc of the record before, size, body), the first begun with the head's: a record
  *            left over from a torn life cannot follow a new one.
  *   body     snapshot id | applied lsn | zigzag wall | tables: count, each
  *              table id | rows: count | kills: count
@@ -28,7 +28,7 @@
  *                bytes)
  *              kills: file id, row, lsn
  *
- * Kills file (kID.kills): "SEAMCOLK" | version u32 | crc of [0,12), [16,64) | id u64 | zeros to 64 | sections.
+ * Kills file (kID.kills): head (SEAMCOLK, 2; file id: ID) | sections.
  *   section  count | rows ascending: row difference, zigzag difference of end lsn.  Checksum: manifest. */
 #ifndef SEAM_COLUMNAR_STATE_H
 #define SEAM_COLUMNAR_STATE_H
@@ -38,14 +38,15 @@
 #include "engine/io/manifest.h"
 
 enum {
-    JOURNAL_HEAD = 64,
-    JOURNAL_COMMITTED = 32,
+    JOURNAL_COMMITTED = SEAM_FILEHEAD_BYTES,
     JOURNAL_COMMITTED_SIZE = 12,
+    JOURNAL_HEAD = 80,
     JOURNAL_RECORD_HEAD = 8,
-    KILLS_HEAD = 64,
+    KILLS_HEAD = SEAM_FILEHEAD_BYTES,
     JOURNAL_RECORD_MAX = 256 << 20,
     SNAPSHOTS_MAX = 65536
 };
+extern const struct seam_filehead_format columnar_journal_format, columnar_kills_format;
 #define COLUMNAR_KIND SEAM_MANIFEST_KIND('C', 'O', 'L', 'M')
 
 struct columnar_kill {
@@ -86,6 +87,7 @@ struct columnar_state {
     struct seam_io *io;
     char *dir;
     uint64_t seq; /* of the manifest; 0 = an empty folder */
+    struct seam_owner owner;
     seam_lsn_t applied, horizon;
     int64_t wall_us;
     uint64_t next_file, next_snapshot;
@@ -111,7 +113,9 @@ void columnar_state_free(struct columnar_state *s);
 /* Takes in records that were committed since. */
 SEAM_MUST_USE enum seam_status columnar_state_follow(struct columnar_state *s, bool recover,
                                                      bool *changed, struct seam_fault *f);
-bool columnar_state_manifest_is_newest(const struct columnar_state *s);
+SEAM_MUST_USE enum seam_status columnar_state_manifest_is_newest(const struct columnar_state *s,
+                                                                 bool *newest,
+                                                                 struct seam_fault *f);
 
 struct columnar_table *columnar_state_table(struct columnar_state *s, uint32_t id);
 int columnar_state_table_named(const struct columnar_state *s, const char *name);
@@ -130,6 +134,16 @@ void columnar_file_free(struct columnar_table_file *tf);
 void columnar_state_encode(const struct columnar_state *s, struct seam_buf *out);
 void columnar_file_kills_encode(const struct columnar_table_file *tf, struct seam_buf *out);
 void columnar_journal_put_committed(uint8_t out[JOURNAL_COMMITTED_SIZE], uint64_t end);
+bool columnar_journal_get_committed(const uint8_t in[JOURNAL_COMMITTED_SIZE], uint64_t *end);
+/* One record whose body stands at p: its checksum must follow *crc, which then is the record's. */
+bool columnar_journal_record_whole(const uint8_t head[JOURNAL_RECORD_HEAD], const uint8_t *body,
+                                   uint32_t *crc);
+struct columnar_journal_record { /* before the tables of a body */
+    uint64_t snapshot, tables;
+    seam_lsn_t lsn;
+    int64_t wall_us;
+};
+bool columnar_journal_record_read(struct seam_reader *r, struct columnar_journal_record *out);
 /* One table's part of a journal record. */
 struct columnar_journal_kill {
     uint64_t file;
@@ -140,8 +154,13 @@ void columnar_journal_encode_table(const struct columnar_table *t, size_t from_r
                                    const struct columnar_journal_kill *kills, size_t kill_count,
                                    struct seam_buf *out);
 
-void columnar_path_of(char out[SEAM_PATH_MAX_BYTES], const char *dir, char letter, uint64_t id,
-                      const char *suffix);
+/* Names. A folder's name that leaves no room is SEAM_LIMIT, never a shorter name. */
+SEAM_MUST_USE enum seam_status columnar_file_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                  uint64_t id, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_kills_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                   uint64_t id, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status columnar_journal_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                     uint64_t seq, struct seam_fault *f);
 
 /* ---- reading rows of a table_file, whatever it is made of ---- */
 

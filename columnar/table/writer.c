@@ -50,8 +50,8 @@ static enum seam_status continue_journal(struct columnar_writer *w, struct seam_
     if (w->s.journal == NULL) return SEAM_OK;
     seam_file_close(w->s.journal);
     w->s.journal = NULL;
-    columnar_path_of(path, w->s.dir, 'j', w->s.seq, ".log");
-    st = seam_file_open(w->io, path, SEAM_FILE_WRITE, &w->journal, f);
+    st = columnar_journal_path(path, w->s.dir, w->s.seq, f);
+    if (st == SEAM_OK) st = seam_file_open(w->io, path, SEAM_FILE_WRITE, &w->journal, f);
     if (st == SEAM_OK) st = seam_file_size(w->journal, &w->journal_filled, f);
     if (st != SEAM_OK) return st;
     columnar_journal_put_committed(committed, w->s.journal_end);
@@ -67,30 +67,29 @@ enum seam_status columnar_open_writer(struct seam_io *io, const char *dir,
                                       struct columnar_writer **out, struct seam_fault *f)
 {
     struct columnar_writer *w = calloc(1, sizeof *w);
-    char path[SEAM_PATH_MAX_BYTES];
+    bool another = false;
     enum seam_status st;
 
     assert(out != NULL);
-    if (w == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a writer");
+    if (w == NULL) return seam_no_memory(f, "a warehouse's writer");
     w->io = io;
     if (opt != NULL) w->opt = *opt;
     defaults(&w->opt);
     w->values = calloc(SEAM_COLUMNS_MAX, sizeof *w->values);
     w->row_scratch = columnar_chunk_scratch_new();
     if (w->values == NULL || w->row_scratch == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for a writer");
+        st = seam_no_memory(f, "a warehouse's writer");
         goto done;
     }
     st = seam_io_mkdir(io, dir, f);
-    if (st == SEAM_OK) st = seam_path_join(path, dir, "LOCK", f);
-    if (st == SEAM_OK)
-        st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock, f);
-    if (st == SEAM_OK) st = seam_file_lock(w->lock, true, f);
+    if (st == SEAM_OK) st = seam_writer_lock(io, dir, &w->lock, f);
     if (st == SEAM_OK) st = columnar_state_load(io, dir, true, NULL, &w->s, f);
+    if (st == SEAM_OK)
+        st = seam_owner_take(&w->opt.owner, w->s.seq == 0, &w->s.owner, &another, dir, f);
     if (st == SEAM_OK) st = continue_journal(w, f);
     if (st != SEAM_OK) goto done;
     w->orphans = 1;
+    w->structure = another; /* the journal tells the history of before */
     for (size_t i = 0; i < w->s.table_count; i++) w->tables[i].published = w->s.tables[i].rows.rows;
     *out = w;
     w = NULL;
@@ -99,6 +98,10 @@ done:
     return st;
 }
 
+struct seam_owner columnar_writer_owner(const struct columnar_writer *w)
+{
+    return w->s.owner;
+}
 seam_lsn_t columnar_writer_applied(const struct columnar_writer *w)
 {
     return w->s.applied;

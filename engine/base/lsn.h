@@ -19,4 +19,12 @@ typedef uint64_t seam_lsn_t;
 #define SEAM_LSN_NONE ((seam_lsn_t)0)
 #define SEAM_LSN_MAX  ((seam_lsn_t)UINT64_MAX)
 
+/* Whose a store or a file is, and which history it tells: an LSN names a moment only within its history
+ * (docs/decisions/formats-2.md). All zeros: a store used alone.                                       */
+enum { SEAM_PLATFORM_ID_BYTES = 16 };
+struct seam_owner {
+    uint8_t platform[SEAM_PLATFORM_ID_BYTES];
+    uint64_t history;
+};
+
 #endif

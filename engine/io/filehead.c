@@ -92,20 +92,57 @@ enum seam_status seam_filehead_decode(const struct seam_filehead_format *k, cons
     return SEAM_OK;
 }
 
+/* ---- whose a store is ---- */
+
+static bool says_nothing(const struct seam_owner *o)
+{
+    static const uint8_t nobody[SEAM_PLATFORM_ID_BYTES];
+
+    return memcmp(o->platform, nobody, sizeof nobody) == 0;
+}
+
+static enum seam_status not_ours(const char *name, const uint8_t *found, const uint8_t *mine,
+                                 const char *where, struct seam_fault *f)
+{
+    char theirs[SEAM_PLATFORM_TEXT], ours[SEAM_PLATFORM_TEXT];
+
+    seam_platform_text(found, theirs);
+    seam_platform_text(mine, ours);
+    return seam_fault_set(f, SEAM_CONFLICT, where, SEAM_FAULT_NO_OFFSET,
+                          "%s of platform %s; this is platform %s", name, theirs, ours);
+}
+
+enum seam_status seam_owner_check(const struct seam_owner *mine, const struct seam_owner *found,
+                                  const char *where, struct seam_fault *f)
+{
+    if (says_nothing(mine) || memcmp(mine->platform, found->platform, SEAM_PLATFORM_ID_BYTES) == 0)
+        return SEAM_OK;
+    return not_ours("a store", found->platform, mine->platform, where, f);
+}
+
+enum seam_status seam_owner_take(const struct seam_owner *mine, bool empty,
+                                 struct seam_owner *store, bool *changed, const char *where,
+                                 struct seam_fault *f)
+{
+    enum seam_status st = empty ? SEAM_OK : seam_owner_check(mine, store, where, f);
+
+    *changed = false;
+    if (st != SEAM_OK || says_nothing(mine)) return st;
+    *changed = !empty && mine->history != store->history;
+    *store = *mine;
+    return SEAM_OK;
+}
+
+/* ---- what an opener expects ---- */
+
 enum seam_status seam_filehead_check(const struct seam_filehead_format *k,
                                      const struct seam_filehead *h,
                                      const struct seam_filehead_want *want, const char *path,
                                      struct seam_fault *f)
 {
     if (want->platform != NULL &&
-        memcmp(want->platform, h->owner.platform, SEAM_PLATFORM_ID_BYTES) != 0) {
-        char theirs[SEAM_PLATFORM_TEXT], ours[SEAM_PLATFORM_TEXT];
-
-        seam_platform_text(h->owner.platform, theirs);
-        seam_platform_text(want->platform, ours);
-        return seam_fault_set(f, SEAM_CONFLICT, path, AT_PLATFORM,
-                              "%s of platform %s; this is platform %s", k->name, theirs, ours);
-    }
+        memcmp(want->platform, h->owner.platform, SEAM_PLATFORM_ID_BYTES) != 0)
+        return not_ours(k->name, h->owner.platform, want->platform, path, f);
     if (want->file_id != NULL && *want->file_id != h->file_id)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_FILE_ID,
                               "%s with the id %016" PRIx64 ", where %016" PRIx64 " is expected",
@@ -115,6 +152,11 @@ enum seam_status seam_filehead_check(const struct seam_filehead_format *k,
                               "%s of history %016" PRIx64 "; the one told here is %016" PRIx64,
                               k->name, h->owner.history, *want->history);
     return SEAM_OK;
+}
+
+uint32_t seam_filehead_sum(const uint8_t head[SEAM_FILEHEAD_BYTES])
+{
+    return seam_get_u32(head + AT_CRC);
 }
 
 /* ---- platform ids as text ---- */

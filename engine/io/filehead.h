@@ -20,15 +20,10 @@
 #ifndef SEAM_ENGINE_FILEHEAD_H
 #define SEAM_ENGINE_FILEHEAD_H
 
+#include "engine/base/lsn.h"
 #include "engine/base/status.h"
 
-enum { SEAM_FILEHEAD_BYTES = 64, SEAM_PLATFORM_ID_BYTES = 16 };
-
-/* Whose a file is and which history it tells. All zeros: a store used alone.                        */
-struct seam_owner {
-    uint8_t platform[SEAM_PLATFORM_ID_BYTES];
-    uint64_t history;
-};
+enum { SEAM_FILEHEAD_BYTES = 64 };
 
 /* What a file is: a constant beside the diagram of its format.                                       */
 struct seam_filehead_format {
@@ -56,6 +51,9 @@ SEAM_MUST_USE enum seam_status seam_filehead_decode(const struct seam_filehead_f
                                                     const uint8_t *in, size_t n, const char *path,
                                                     uint64_t at, struct seam_filehead *out,
                                                     struct seam_fault *f);
+/* The stored checksum of an encoded head, to begin a chain of checksums with. (A CRC over all 64 bytes would be the
+ * same number for every head.)                                                                       */
+uint32_t seam_filehead_sum(const uint8_t head[SEAM_FILEHEAD_BYTES]);
 /* Whether the bytes begin as such a file, of any version.                                            */
 bool seam_filehead_is(const struct seam_filehead_format *k, const uint8_t *in, size_t n);
 
@@ -70,6 +68,16 @@ SEAM_MUST_USE enum seam_status seam_filehead_check(const struct seam_filehead_fo
                                                    const struct seam_filehead *h,
                                                    const struct seam_filehead_want *want,
                                                    const char *path, struct seam_fault *f);
+
+/* Whether a store of `found` may be opened by who says `mine` (no platform: anybody may). SEAM_CONFLICT. */
+SEAM_MUST_USE enum seam_status seam_owner_check(const struct seam_owner *mine,
+                                                const struct seam_owner *found, const char *where,
+                                                struct seam_fault *f);
+/* As whose a writer goes on: into *store what `mine` says, or what stands there when it says nothing. An empty
+ * store is anybody's. *changed: the history is another one now, and the next publication must say so. */
+SEAM_MUST_USE enum seam_status seam_owner_take(const struct seam_owner *mine, bool empty,
+                                               struct seam_owner *store, bool *changed,
+                                               const char *where, struct seam_fault *f);
 
 /* The 32 hex digits of a platform id, terminated; and back (false: not 32 hex digits).               */
 enum { SEAM_PLATFORM_TEXT = 2 * SEAM_PLATFORM_ID_BYTES + 1 };

@@ -1,4 +1,5 @@
 /* manifest - finds the newest whole one, publishes the next, removes those nobody keeps. */
+/* The atomic publication of a store's state. */
 #include "engine/io/manifest.h"
 
 #include <assert.h>
@@ -10,23 +11,21 @@
 #include "engine/base/crc32c.h"
 
 enum {
-    AT_MAGIC = 0,
-    AT_VERSION = 8,
-    AT_KIND = 12,
-    AT_SEQ = 16,
-    AT_PARENT = 24,
-    AT_LSN = 32,
-    AT_WALL = 40,
-    AT_LENGTH = 48,
-    AT_PAYLOAD_CRC = 56,
-    AT_HEADER_CRC = 60,
-    VERSION = 1,
+    AT_PARENT = SEAM_FILEHEAD_BYTES,
+    AT_WALL = 72,
+    AT_LENGTH = 80,
+    AT_PAYLOAD_CRC = 88,
+    AT_FIELDS_CRC = 92,
     NAME_SIZE = 16 + 9, /* 16 hex digits and ".manifest" */
     RACE_RETRIES = 100, /* a reader losing to publish-and-vacuum lists again */
 };
-_Static_assert(AT_HEADER_CRC + 4 == SEAM_MANIFEST_HEADER_SIZE, "the header has no gap");
+_Static_assert(AT_FIELDS_CRC + 4 == SEAM_MANIFEST_HEADER_SIZE, "the header has no gap");
 
-static const char magic[8] = {'S', 'E', 'A', 'M', 'M', 'A', 'N', 'I'};
+static const struct seam_filehead_format format = {
+    .magic = "SEAMMANI",
+    .version = 2,
+    .name = "a manifest",
+    .way_out = "its store is derived from the source, `seam rebuild` makes it again"};
 
 /* A manifest file whose header has been believed. */
 struct opened {
@@ -35,17 +34,14 @@ struct opened {
     uint32_t payload_crc;
 };
 
-static enum seam_status name_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
-                                  struct seam_fault *f)
+enum seam_status seam_manifest_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
+                                    struct seam_fault *f)
 {
-    char name[NAME_SIZE + 1];
-
-    snprintf(name, sizeof name, "%016" PRIx64 ".manifest", seq);
-    return seam_path_join(out, dir, name, f);
+    return seam_path_format(out, dir, f, "%016" PRIx64 ".manifest", seq);
 }
 
-/* True for exactly what name_path writes; temporary names and strangers are not ours to judge.    */
-static bool parse_name(const char *name, uint64_t *seq)
+/* True for exactly what seam_manifest_path writes; temporary names and strangers are not ours to judge.    */
+bool seam_manifest_name_parse(const char *name, uint64_t *seq)
 {
     uint64_t v = 0;
 
@@ -66,38 +62,41 @@ static bool parse_name(const char *name, uint64_t *seq)
 
 static void encode_header(const struct seam_manifest *m, uint8_t h[SEAM_MANIFEST_HEADER_SIZE])
 {
-    memcpy(h + AT_MAGIC, magic, sizeof magic);
-    seam_put_u32(h + AT_VERSION, VERSION);
-    seam_put_u32(h + AT_KIND, m->kind);
-    seam_put_u64(h + AT_SEQ, m->seq);
+    const struct seam_filehead head = {
+        .owner = m->owner, .file_id = m->seq, .lsn = m->applied_lsn, .extra = m->kind};
+
+    seam_filehead_encode(&format, &head, h);
     seam_put_u64(h + AT_PARENT, m->parent);
-    seam_put_u64(h + AT_LSN, m->applied_lsn);
     seam_put_u64(h + AT_WALL, (uint64_t)m->wall_us);
     seam_put_u64(h + AT_LENGTH, m->payload.size);
     seam_put_u32(h + AT_PAYLOAD_CRC, seam_crc32c(0, m->payload.data, m->payload.size));
-    seam_put_u32(h + AT_HEADER_CRC, seam_crc32c(0, h, AT_HEADER_CRC));
+    seam_put_u32(h + AT_FIELDS_CRC,
+                 seam_crc32c(0, h + SEAM_FILEHEAD_BYTES, AT_FIELDS_CRC - SEAM_FILEHEAD_BYTES));
 }
 
-/* Checks a header against its name and the file's size; fills m but for its payload.              */
-static enum seam_status decode_header(const uint8_t h[SEAM_MANIFEST_HEADER_SIZE],
-                                      uint64_t file_bytes, const char *path, uint32_t kind,
-                                      uint64_t seq, struct seam_manifest *m, struct seam_fault *f)
+/* Checks a header of n bytes against its name and the file's size; fills m but for its payload.    */
+static enum seam_status decode_header(const uint8_t *h, size_t n, uint64_t file_bytes,
+                                      const char *path, struct seam_manifest *m,
+                                      struct seam_fault *f)
 {
-    if (memcmp(h + AT_MAGIC, magic, sizeof magic) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, AT_MAGIC, "not a manifest: wrong magic");
-    if (seam_get_u32(h + AT_HEADER_CRC) != seam_crc32c(0, h, AT_HEADER_CRC))
-        return seam_fault_set(f, SEAM_CORRUPT, path, AT_HEADER_CRC,
+    const uint32_t kind = m->kind;
+    const uint64_t seq = m->seq;
+    struct seam_filehead head;
+    enum seam_status st = seam_filehead_decode(&format, h, n, path, 0, &head, f);
+
+    if (st == SEAM_OK)
+        st = seam_filehead_check(&format, &head, &(struct seam_filehead_want){.file_id = &seq},
+                                 path, f);
+    if (st != SEAM_OK) return st;
+    if (n < SEAM_MANIFEST_HEADER_SIZE)
+        return seam_fault_set(f, SEAM_CORRUPT, path, n, "manifest ends inside its header");
+    if (seam_get_u32(h + AT_FIELDS_CRC) !=
+        seam_crc32c(0, h + SEAM_FILEHEAD_BYTES, AT_FIELDS_CRC - SEAM_FILEHEAD_BYTES))
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_FIELDS_CRC,
                               "manifest header: checksum differs");
-    if (seam_get_u32(h + AT_VERSION) != VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, AT_VERSION,
-                              "manifest version %u; this reads %d", seam_get_u32(h + AT_VERSION),
-                              VERSION);
-    if (seam_get_u32(h + AT_KIND) != kind)
-        return seam_fault_set(f, SEAM_CORRUPT, path, AT_KIND, "manifest of another store (%.4s)",
-                              (const char *)h + AT_KIND);
-    if (seam_get_u64(h + AT_SEQ) != seq)
-        return seam_fault_set(f, SEAM_CORRUPT, path, AT_SEQ, "manifest says number %" PRIu64,
-                              seam_get_u64(h + AT_SEQ));
+    if (head.extra != kind)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "manifest of another store (%.4s)",
+                              (const char *)&head.extra);
     if (seam_get_u64(h + AT_PARENT) >= seq)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_PARENT,
                               "manifest is older than its parent");
@@ -106,12 +105,23 @@ static enum seam_status decode_header(const uint8_t h[SEAM_MANIFEST_HEADER_SIZE]
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_LENGTH,
                               "payload of %" PRIu64 " bytes in a file of %" PRIu64,
                               seam_get_u64(h + AT_LENGTH), file_bytes);
-    m->kind = kind;
-    m->seq = seq;
+    m->owner = head.owner;
+    m->applied_lsn = head.lsn;
     m->parent = seam_get_u64(h + AT_PARENT);
-    m->applied_lsn = seam_get_u64(h + AT_LSN);
     m->wall_us = (int64_t)seam_get_u64(h + AT_WALL);
     return SEAM_OK;
+}
+
+bool seam_manifest_is(const uint8_t *head, size_t n)
+{
+    return seam_filehead_is(&format, head, n);
+}
+
+uint32_t seam_manifest_kind_of(const uint8_t *head, size_t n)
+{
+    struct seam_filehead h;
+
+    return seam_filehead_decode(&format, head, n, "", 0, &h, NULL) == SEAM_OK ? h.extra : 0;
 }
 
 enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir,
@@ -130,7 +140,7 @@ enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir,
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
                               "manifest payload of %zu bytes, over %d", m->payload.size,
                               SEAM_MANIFEST_PAYLOAD_MAX);
-    st = name_path(path, dir, m->seq, f);
+    st = seam_manifest_path(path, dir, m->seq, f);
     if (st != SEAM_OK) return st;
     if (seam_io_exists(io, path))
         return seam_fault_set(f, SEAM_EXISTS, path, SEAM_FAULT_NO_OFFSET,
@@ -147,13 +157,14 @@ static enum seam_status open_header(struct seam_io *io, const char *path, uint32
     uint8_t header[SEAM_MANIFEST_HEADER_SIZE];
     struct seam_file *file = NULL;
     uint64_t size = 0;
+    size_t got = 0;
     enum seam_status st = seam_file_open(io, path, SEAM_FILE_READ, &file, f);
 
+    m->kind = kind;
+    m->seq = seq;
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);
-    if (st == SEAM_OK && size < SEAM_MANIFEST_HEADER_SIZE)
-        st = seam_fault_set(f, SEAM_CORRUPT, path, size, "manifest ends inside its header");
-    if (st == SEAM_OK) st = seam_file_read(file, 0, header, sizeof header, f);
-    if (st == SEAM_OK) st = decode_header(header, size, path, kind, seq, m, f);
+    if (st == SEAM_OK) st = seam_file_read_some(file, 0, header, sizeof header, &got, f);
+    if (st == SEAM_OK) st = decode_header(header, got, size, path, m, f);
     if (st != SEAM_OK) {
         seam_file_close(file);
         return st;
@@ -168,7 +179,7 @@ enum seam_status seam_manifest_load(struct seam_io *io, const char *dir, uint32_
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct opened o = {0};
-    enum seam_status st = name_path(path, dir, seq, f);
+    enum seam_status st = seam_manifest_path(path, dir, seq, f);
     void *p = NULL;
 
     memset(m, 0, sizeof *m);
@@ -206,7 +217,7 @@ static enum seam_status list_seqs(struct seam_io *io, const char *dir, uint64_t 
                             "no memory for a list of manifests");
     } else {
         for (size_t i = 0; i < names.count; i++)
-            if (parse_name(names.names[i], &(*out)[*count])) (*count)++;
+            if (seam_manifest_name_parse(names.names[i], &(*out)[*count])) (*count)++;
     }
     seam_io_list_free(&names);
     return st;
@@ -232,7 +243,7 @@ enum seam_status seam_manifest_load_newest(struct seam_io *io, const char *dir, 
             return seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "no manifest here");
         }
         free(seqs);
-        if (st != SEAM_OK && st != SEAM_NOT_FOUND && f != NULL && f->status == SEAM_OK) *f = here;
+        if (st != SEAM_OK && st != SEAM_NOT_FOUND) seam_fault_give(f, &here);
     }
     if (st == SEAM_NOT_FOUND)
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET,
@@ -265,7 +276,7 @@ enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_
         struct opened o = {0};
         struct seam_fault here = {0};
 
-        st = name_path(path, dir, seqs[i], f);
+        st = seam_manifest_path(path, dir, seqs[i], f);
         if (st != SEAM_OK) break;
         st = open_header(io, path, kind, seqs[i], &m, &o, &here);
         seam_file_close(o.file);
@@ -273,7 +284,7 @@ enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_
             st = SEAM_OK;
             continue;
         }
-        if (st != SEAM_OK && f != NULL && f->status == SEAM_OK) *f = here;
+        if (st != SEAM_OK) seam_fault_give(f, &here);
         if (st == SEAM_OK)
             entries[(*count)++] =
                 (struct seam_manifest_entry){m.seq, m.parent, m.applied_lsn, m.wall_us};
@@ -315,7 +326,7 @@ enum seam_status seam_manifest_remove(struct seam_io *io, const char *dir, uint6
                                       struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = name_path(path, dir, seq, f);
+    enum seam_status st = seam_manifest_path(path, dir, seq, f);
 
     /* No folder sync: a removal that a power cut undoes is only a manifest kept longer.           */
     return st == SEAM_OK ? seam_io_unlink(io, path, f) : st;

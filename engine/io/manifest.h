@@ -7,15 +7,16 @@
  *
  *   dir/NNNNNNNNNNNNNNNN.manifest     N = sequence in hex, newest = highest
  *
- *   0        8        12     16    24       32            40        48       56       60       64
- *   +--------+--------+------+-----+--------+-------------+---------+--------+--------+--------+---------+
- *   |SEAMMANI| version| kind | seq | parent | applied_lsn | wall_us |pay len |pay crc |head crc| payload |
- *   +--------+--------+------+-----+--------+-------------+---------+--------+--------+--------+---------+
- *   pay crc = crc32c of the payload; head crc = crc32c of bytes [0,60), so that a list of all kept
- *   manifests can be believed without reading their payloads. `kind` is the store's four characters.
+ *   0                    64       72        80        88        92          96
+ *   +--------------------+--------+---------+---------+---------+-----------+---------+
+ *   | head (SEAMMANI, 2) | parent | wall_us | pay len | pay crc | fields crc| payload |
+ *   +--------------------+--------+---------+---------+---------+-----------+---------+
+ *   head: engine/io/filehead.h; its file id is the sequence, lsn the applied LSN, extra the kind (the store's four
+ *   characters). pay crc = crc32c of the payload; fields crc = of bytes [64,92), so that a list of all kept manifests
+ *   can be believed without reading their payloads.
  *
- * A reader demands: magic, version 1, its own kind, seq equal to the name's, parent < seq, length
- * equal to the file's, both crcs. A damaged newest manifest is SEAM_CORRUPT, never silently the one
+ * A reader demands: a whole head, its own kind, the sequence of the name, parent < sequence, length equal to the
+ * file's, all three crcs. A damaged newest manifest is SEAM_CORRUPT, never silently the one
  * before: rename made it whole once, so damage is damage. One publisher at a time (the store's lock);
  * any number of readers, also while manifests are published and removed.                          */
 #ifndef SEAM_ENGINE_MANIFEST_H
@@ -23,6 +24,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/lsn.h"
+#include "engine/io/filehead.h"
 #include "engine/io/io.h"
 
 struct seam_manifest {
@@ -31,12 +33,21 @@ struct seam_manifest {
     uint64_t parent; /* seq it was made from; 0 = none */
     seam_lsn_t applied_lsn;
     int64_t wall_us;         /* when published                 */
+    struct seam_owner owner; /* whose, and of which history    */
     struct seam_buf payload; /* the store's own bytes          */
 };
 
 #define SEAM_MANIFEST_KIND(a, b, c, d)                                                             \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
-enum { SEAM_MANIFEST_HEADER_SIZE = 64, SEAM_MANIFEST_PAYLOAD_MAX = 256 << 20 };
+enum { SEAM_MANIFEST_HEADER_SIZE = 96, SEAM_MANIFEST_PAYLOAD_MAX = 256 << 20 };
+
+/* "dir/NNNNNNNNNNNNNNNN.manifest": the one place that spells the name; and back (false: not such a name). */
+SEAM_MUST_USE enum seam_status seam_manifest_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                  uint64_t seq, struct seam_fault *f);
+bool seam_manifest_name_parse(const char *name, uint64_t *seq);
+/* Whether the bytes begin as a manifest of any version; the kind in the first n bytes of a manifest of this version; 0: no manifest.                      */
+bool seam_manifest_is(const uint8_t *head, size_t n);
+uint32_t seam_manifest_kind_of(const uint8_t *head, size_t n);
 
 /* Publishes m under m->seq (which must be unused). The files it names must be synced already.     */
 SEAM_MUST_USE enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir,

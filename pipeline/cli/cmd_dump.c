@@ -33,9 +33,8 @@ static enum owner by_magic(const uint8_t *head, size_t n)
     if (n < 16) return OWNER_NONE;
     for (size_t i = 0; i < SEAM_ARRAY_LEN(magics); i++)
         if (memcmp(head, magics[i].magic, 8) == 0) return magics[i].owner;
-    if (memcmp(head, "SEAMMANI", 8) == 0)
-        for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
-            if (seam_get_u32(head + 12) == kinds[i].kind) return kinds[i].owner;
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(kinds); i++)
+        if (seam_manifest_kind_of(head, n) == kinds[i].kind) return kinds[i].owner;
     return OWNER_NONE;
 }
 

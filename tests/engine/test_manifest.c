@@ -85,12 +85,14 @@ static void test_publish_load_list_as_of(void)
 
 static void test_golden_header(void)
 {
-    static const uint8_t want[] = {
-        'S', 'E', 'A', 'M', 'M',  'A', 'N', 'I', 1,    0,    0,    0,
-        'T', 'E', 'S', 'T', 2,    0,   0,   0,   0,    0,    0,    0,
-        1,   0,   0,   0,   0,    0,   0,   0,   200,  0,    0,    0,
-        0,   0,   0,   0,   0xd0, 7,   0,   0,   0,    0,    0,    0,
-        9,   0,   0,   0,   0,    0,   0,   0,   0x83, 0x92, 0x06, 0xe3 /* crc32c of "123456789" */,
+    static const uint8_t head[] = {
+        'S', 'E', 'A', 'M', 'M', 'A', 'N', 'I', 2,   0, 64, 0, 0, 0, 0, 0, 0,   0,   0,   0,
+        0,   0,   0,   0,   0,   0,   0,   0,   0,   0, 0,  0, 2, 0, 0, 0, 0,   0,   0,   0,
+        0,   0,   0,   0,   0,   0,   0,   0,   200, 0, 0,  0, 0, 0, 0, 0, 'T', 'E', 'S', 'T',
+    };
+    static const uint8_t fields[] = {
+        1, 0, 0, 0, 0, 0, 0, 0, 0xd0, 7, 0,    0,    0,    0,
+        0, 0, 9, 0, 0, 0, 0, 0, 0,    0, 0x83, 0x92, 0x06, 0xe3 /* crc32c of "123456789" */,
     };
     struct seam_io *io = seam_io_posix();
     struct seam_fault f = {0};
@@ -101,7 +103,8 @@ static void test_golden_header(void)
     ASSERT_OK(seam_path_join(path, test_dir(), "0000000000000002.manifest", &f), &f);
     ASSERT_OK(seam_io_read_all(io, path, 1 << 20, &b, &f), &f);
     ck_assert_uint_eq(b.size, SEAM_MANIFEST_HEADER_SIZE + 9);
-    ck_assert_mem_eq(b.data, want, sizeof want);
+    ck_assert_mem_eq(b.data, head, sizeof head);
+    ck_assert_mem_eq(b.data + SEAM_FILEHEAD_BYTES, fields, sizeof fields);
     seam_buf_free(&b);
 }
 

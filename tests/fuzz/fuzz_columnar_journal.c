@@ -53,11 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t sum = 0;
     uint32_t crc;
 
-    memcpy(head, "SEAMCOLJ", 8);
-    seam_put_u32(head + 8, 1);
-    seam_put_u64(head + 16, 1);
-    crc = seam_crc32c(seam_crc32c(0, head, 12), head + 16, 16);
-    seam_put_u32(head + 12, crc);
+    seam_filehead_encode(&columnar_journal_format, &(struct seam_filehead){.file_id = 1}, head);
+    crc = seam_filehead_sum(head);
     columnar_journal_put_committed(head + JOURNAL_COMMITTED,
                                    JOURNAL_HEAD + JOURNAL_RECORD_HEAD + size);
     seam_buf_append(&b, head, sizeof head);

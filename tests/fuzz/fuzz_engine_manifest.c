@@ -27,9 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > 0) seam_buf_append(&file, data + 1, size - 1);
     if (mend && file.size >= SEAM_MANIFEST_HEADER_SIZE) {
-        seam_put_u32(file.data + 56, seam_crc32c(0, file.data + SEAM_MANIFEST_HEADER_SIZE,
-                                                 file.size - SEAM_MANIFEST_HEADER_SIZE));
         seam_put_u32(file.data + 60, seam_crc32c(0, file.data, 60));
+        seam_put_u32(file.data + 88, seam_crc32c(0, file.data + SEAM_MANIFEST_HEADER_SIZE,
+                                                 file.size - SEAM_MANIFEST_HEADER_SIZE));
+        seam_put_u32(file.data + 92, seam_crc32c(0, file.data + 64, 28));
     }
     need(seam_io_mkdir(io, "d", NULL) == SEAM_OK);
     need(seam_io_write_atomic(io, path, file.data, file.size, NULL) == SEAM_OK);
@@ -51,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #define SAMPLE                                                                                     \
-    "SEAMMANI\x01\0\0\0FUZZ\x07\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0\x64\0\0\0\0\0\0\0"                 \
-    "\x05\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0crc1crc2abc"
+    "SEAMMANI\x02\0\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0"               \
+    "\0\0\0\0\0\0\0\0\x64\0\0\0\0\0\0\0FUZZcrc1\x06\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0"               \
+    "\x03\0\0\0\0\0\0\0crc2crc3abc"
 FUZZ_MAIN(FUZZ_SAMPLE("\x01" SAMPLE), FUZZ_SAMPLE("\x02" SAMPLE))

@@ -130,7 +130,7 @@ check-deps:
 	@sh tests/install-deps.sh
 tests: $(TEST_PROGRAMS) $(EXAMPLES)
 check: check-deps
-	@$(MAKE) --no-print-directory all tests fuzz library
+	@$(MAKE) --no-print-directory all tests fuzz $(if $(SAN),,library amalgamate)
 	@BUILD=$(BUILD) sh tests/run.sh $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 # One room's tests: make check-engine
 check-%: check-deps

@@ -30,13 +30,18 @@ for lib in '' -wal -oltp -columnar -invidx -hnsw; do
 done
 nm -D --defined-only "$prefix/lib/libseam.so" | awk 'NF == 3 {print $3}' | sort -u >"$dir/shown"
 diff "$build/library/all.symbols" "$dir/shown" >"$dir/diff" || { fail "libseam.so shows other names:"; head "$dir/diff"; }
-# In the build's own archives everything has its prefix too, and no name is defined twice.
+# In the rooms everything that another file can see has its prefix too.
 for room in engine wal oltp columnar invidx hnsw; do
   [ -f "$build/pic/$room.a" ] || continue
   p=$([ $room = engine ] && echo seam || echo $room)
   odd=$(shown "$build/pic/$room.a" | grep -v "^${p}_")
   [ -z "$odd" ] || fail "$room/: without the prefix ${p}_:" $odd
 done
+# A static function never bears the name of a global one of another file: who reads a call must know what is called.
+find engine wal oltp columnar invidx hnsw pipeline -name '*.c' | sed "s|^\(.*\)\.c$|$build/obj/\1.o|" | xargs nm -A 2>/dev/null |
+  awk '$(NF - 1) ~ /^[TDBR]$/ {global[$NF] = $1} $(NF - 1) ~ /^[tdbr]$/ {local[$NF] = local[$NF] " " $1}
+       END {for (n in global) if (n in local) print n " of " global[n] " is also a static of" local[n]}' >"$dir/both"
+[ -s "$dir/both" ] && { fail "one name, a global and a static:"; cat "$dir/both"; }
 [ "$(pkg-config --modversion seam)" = "$("$prefix/bin/seam" --version | awk '{print $2}')" ] || fail "seam.pc and seam --version differ"
 
 # ---- the examples ----

@@ -79,6 +79,8 @@ licence() {
 { licence h; awk -v doors="$doors" -v part=header -f "$here/amalgamate.awk" </dev/null; } >"$out/seam_$store.h"
 { licence c
   printf '#ifndef _GNU_SOURCE\n#define _GNU_SOURCE\n#endif\n#include "seam_%s.h"\n\n' "$store"
+  printf '/* Of what a private header offers, one store alone may not use everything. */\n'
+  printf '#pragma GCC diagnostic ignored "-Wunused-function"\n\n'
   printf '/* Two stores amalgamated share these: the first one linked is taken. */\n'
   sed 's/^/#pragma weak /' "$tmp/below"
   awk -v doors="$doors" -v part=source -v plan="$tmp/plan" -f "$here/amalgamate.awk" <"$tmp/files"; } >"$out/seam_$store.c"

@@ -60,7 +60,7 @@ static enum seam_status read_config(struct search_sink *s, struct invidx_field *
     return SEAM_OK;
 }
 
-static enum seam_status search_open(struct sink *sink, struct seam_fault *f)
+static enum seam_status open_index(struct sink *sink, struct seam_fault *f)
 {
     struct search_sink *s = (struct search_sink *)sink;
     struct invidx_field fields[INVIDX_FIELDS_MAX];
@@ -154,19 +154,19 @@ static enum seam_status search_maintain(struct sink *sink, bool *more, struct se
     return invidx_maintain(((struct search_sink *)sink)->writer, more, f);
 }
 
-static void search_close(struct sink *sink)
+static void close_index(struct sink *sink)
 {
     invidx_writer_close(((struct search_sink *)sink)->writer);
 }
 
 const struct sink_ops sink_search = {
     .name = "search",
-    .open = search_open,
+    .open = open_index,
     .change = search_change,
     .keys = search_keys,
     .publish = search_publish,
     .applied = search_applied,
     .maintain = search_maintain,
-    .close = search_close,
+    .close = close_index,
     .size = sizeof(struct search_sink),
 };

@@ -130,8 +130,9 @@ SEAM_MUST_USE enum seam_status columnar_append_columns(struct columnar_writer *w
                                                        size_t rows, seam_lsn_t lsn,
                                                        struct seam_fault *f);
 
-/* Loads a CSV or TSV file (header naming the columns, any order) into a table without key, in parallel,
- * straight into column files, and publishes. Bad rows stop the load with file, line and reason.     */
+/* Loads a CSV or TSV file (header naming columns of the table, each once, in any order; lines end with LF or
+ * CR LF) into a table without key, in parallel, straight into column files, and publishes. Bad rows stop the
+ * load with file, line and reason.                                                                  */
 struct columnar_load_result {
     uint64_t rows, bytes, files;
 };

@@ -1,5 +1,6 @@
 /* groups - finds or makes the group of each row of a batch, and grows the table when it fills. */
 #include "columnar/exec/groups.h"
+#include "engine/values/average.h"
 
 #include <assert.h>
 #include <math.h>
@@ -552,11 +553,9 @@ static enum seam_status sum_result(const struct columnar_acc *a, uint32_t group,
                                    struct seam_value *out, struct seam_fault *f)
 {
     if (a->op == COLUMNAR_AGG_AVG) {
-        double sum = a->type == SEAM_V_DOUBLE
-                         ? a->real[group]
-                         : (double)a->sum[group] / (double)seam_decimal_pow10(a->scale);
-
-        *out = seam_v_double(sum / (double)a->count[group]);
+        *out = seam_v_double(a->type == SEAM_V_DOUBLE
+                                 ? a->real[group] / (double)a->count[group]
+                                 : seam_average(a->sum[group], a->count[group], a->scale));
         return SEAM_OK;
     }
     if (a->type == SEAM_V_DOUBLE) {

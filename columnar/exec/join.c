@@ -321,8 +321,7 @@ static enum seam_status push_direct(struct columnar_join_probe *p, const struct 
     return next(ctx, &out, n == b->rows ? NULL : found, f);
 }
 
-enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
-                                    const uint64_t *sel, batch_fn next, void *ctx,
+enum seam_status columnar_join_keys(struct columnar_join_probe *p, const struct columnar_batch *b,
                                     struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
@@ -330,7 +329,16 @@ enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct 
     columnar_expr_state_reset(p->eval);
     for (int k = 0; st == SEAM_OK && k < p->p->n_keys; k++)
         st = columnar_expr_eval(p->eval, p->p->exprs[k], b, &p->keys[k], f);
-    if (st == SEAM_OK && p->t->direct != NULL) return push_direct(p, b, sel, next, ctx, f);
+    return st;
+}
+
+enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
+                                    const uint64_t *sel, batch_fn next, void *ctx,
+                                    struct seam_fault *f)
+{
+    enum seam_status st = SEAM_OK;
+
+    if (p->t->direct != NULL) return push_direct(p, b, sel, next, ctx, f);
     for (uint32_t i = 0; st == SEAM_OK && i < b->rows; i++) {
         struct seam_value key[SEAM_KEY_COLUMNS_MAX * 4];
         bool null = false, found = false;

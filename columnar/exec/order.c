@@ -162,8 +162,10 @@ enum seam_status columnar_run_order(struct columnar_query *q, const struct colum
     if (st == SEAM_OK)
         st = columnar_run_pipeline(q, p->in, (struct columnar_sink){push, &o, required}, f);
     for (int t = 1; st == SEAM_OK && t < q->threads; t++) {
-        struct columnar_column *views = calloc((size_t)p->n_columns + 1, sizeof *views);
+        struct columnar_column *views;
 
+        if (o.rows[t].rows == 0) continue; /* it may have no arrays yet */
+        views = calloc((size_t)p->n_columns + 1, sizeof *views);
         if (views == NULL) {
             st = SEAM_NOMEM;
             break;

@@ -112,6 +112,9 @@ void columnar_join_probe_free(struct columnar_join_probe *p);
 typedef enum seam_status (*batch_fn)(void *ctx, const struct columnar_batch *b, const uint64_t *sel,
                                      struct seam_fault *f);
 /* Pushes the joined rows of a batch through `next`. */
+/* Evaluates the left keys of a batch; columnar_join_push follows with the same one. */
+enum seam_status columnar_join_keys(struct columnar_join_probe *p, const struct columnar_batch *b,
+                                    struct seam_fault *f);
 enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
                                     const uint64_t *sel, batch_fn next, void *ctx,
                                     struct seam_fault *f);

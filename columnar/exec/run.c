@@ -100,26 +100,13 @@ static enum seam_status filter_step(struct pipe *p, int at, int thread,
 {
     struct pipe_thread *t = &p->threads[thread];
     uint64_t narrow[COLUMNAR_VECTOR_WORDS];
-    struct seam_fault here = {0};
-    struct columnar_batch dense;
     enum seam_status st;
 
     memset(narrow, 0xff, sizeof narrow);
     if (sel != NULL) memcpy(narrow, sel, sizeof narrow);
     columnar_expr_state_reset(t->eval[at]);
-    st = columnar_expr_filter(t->eval[at], p->steps[at].p->where, b, narrow, &here);
-    if (st != SEAM_OK && sel != NULL) {
-        seam_fault_clear(&here);
-        st = columnar_compact_batch(t->dense[at], b, sel, columnar_sel_count(sel, b->rows), &dense);
-        b = &dense;
-        memset(narrow, 0xff, sizeof narrow);
-        if (st == SEAM_OK)
-            st = columnar_expr_filter(t->eval[at], p->steps[at].p->where, b, narrow, &here);
-    }
-    if (st != SEAM_OK) {
-        if (f != NULL) *f = here;
-        return st;
-    }
+    st = columnar_expr_filter(t->eval[at], p->steps[at].p->where, b, narrow, f);
+    if (st != SEAM_OK) return st;
     for (uint32_t i = b->rows; i < COLUMNAR_VECTOR_ROWS && (i & 63) != 0; i++)
         seam_bitset_clear(narrow, i);
     for (size_t w = seam_bitset_words(b->rows); w < COLUMNAR_VECTOR_WORDS; w++) narrow[w] = 0;
@@ -128,16 +115,36 @@ static enum seam_status filter_step(struct pipe *p, int at, int thread,
                 columnar_sel_count(narrow, b->rows) == b->rows ? NULL : narrow, f);
 }
 
+static enum seam_status join_step(struct pipe *p, int at, int thread,
+                                  const struct columnar_batch *b, const uint64_t *sel,
+                                  struct seam_fault *f)
+{
+    struct feed_ctx next = {p, at + 1, thread};
+    struct pipe_thread *t = &p->threads[thread];
+    struct columnar_batch dense;
+    struct seam_fault here = {0};
+    enum seam_status st = columnar_join_keys(t->probe[at], b, &here);
+
+    if (st != SEAM_OK && sel != NULL) { /* rows that are out must not make a key fail */
+        seam_fault_clear(&here);
+        st = columnar_compact_batch(t->dense[at], b, sel, columnar_sel_count(sel, b->rows), &dense);
+        b = &dense;
+        sel = NULL;
+        if (st == SEAM_OK) st = columnar_join_keys(t->probe[at], b, &here);
+    }
+    if (st == SEAM_OK) return columnar_join_push(t->probe[at], b, sel, feed_next, &next, f);
+    if (f != NULL) *f = here;
+    return st;
+}
+
 static enum seam_status feed(struct pipe *p, int at, int thread, const struct columnar_batch *b,
                              const uint64_t *sel, struct seam_fault *f)
 {
-    struct feed_ctx next = {p, at + 1, thread};
-
     if (at == p->count) return p->sink.push(p->sink.self, thread, b, sel, f);
     switch (p->steps[at].p->kind) {
     case PLAN_FILTER: return filter_step(p, at, thread, b, sel, f);
     case PLAN_PROJECT: return project_step(p, at, thread, b, sel, f);
-    default: return columnar_join_push(p->threads[thread].probe[at], b, sel, feed_next, &next, f);
+    default: return join_step(p, at, thread, b, sel, f);
     }
 }
 

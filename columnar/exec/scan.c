@@ -541,6 +541,21 @@ static enum seam_status open_group(struct columnar_scan *s, struct columnar_scan
     return SEAM_OK;
 }
 
+/* A row that one condition fails for and another takes out is out: only what all of them leave is an error. */
+static enum seam_status apply_conds(struct columnar_cursor *c, const bool *conds, uint64_t *sel)
+{
+    uint64_t failed[COLUMNAR_VECTOR_WORDS] = {0}, left = 0;
+    enum seam_status st = SEAM_OK;
+
+    for (int k = 0; st == SEAM_OK && k < c->s->n_conds; k++)
+        if (conds[k] && seam_bitset_next(sel, c->rows, 0) < c->rows)
+            st = columnar_scan_eval(c, k, sel, failed);
+    for (size_t w = 0; w < seam_bitset_words(c->rows); w++) left |= failed[w] & sel[w];
+    for (int k = 0; st == SEAM_OK && left != 0 && k < c->s->n_conds; k++)
+        if (conds[k]) st = columnar_scan_raise(c, k, sel, failed);
+    return st;
+}
+
 enum seam_status
 columnar_scan_run(struct columnar_scan *s, size_t morsel, int thread,
                   enum seam_status (*next)(void *ctx, const struct columnar_batch *b,
@@ -581,9 +596,7 @@ columnar_scan_run(struct columnar_scan *s, size_t morsel, int thread,
         memset(t->vecs, 0, ((size_t)s->n_columns + 1) * sizeof *t->vecs);
         columnar_scan_fill(sel, c.rows, true);
         st = hide(&c, sel);
-        for (int k = 0; st == SEAM_OK && k < s->n_conds; k++)
-            if (conds[k] && seam_bitset_next(sel, c.rows, 0) < c.rows)
-                st = columnar_scan_eval(&c, k, sel);
+        if (st == SEAM_OK) st = apply_conds(&c, conds, sel);
         if (st == SEAM_OK) st = emit(&c, sel, next, ctx);
         t->stats.vectors_read++;
         t->stats.rows_scanned += c.rows;

@@ -2,6 +2,7 @@
  * dictionary's entries once instead of its rows. What no encoding can answer is decoded and evaluated. */
 #include <stdlib.h>
 
+#include "columnar/exec/expr_eval.h"
 #include "columnar/exec/scan_impl.h"
 #include "columnar/format/kernels.h"
 #include "engine/base/bitpack.h"
@@ -116,7 +117,8 @@ static bool without_nulls(const struct columnar_chunk_vector *cv, uint64_t *bits
     return true;
 }
 
-/* The condition on each dictionary entry, once a chunk; a run of yes becomes a range of codes. */
+/* SEAM_END: it fails for an entry, which no row of the answer may have.
+ * The condition on each dictionary entry, once a chunk; a run of yes becomes a range of codes. */
 static enum seam_status fill_cache(struct columnar_cursor *c, const struct columnar_scan_cond *cond,
                                    struct columnar_cond_cache *x, const struct columnar_chunk *k)
 {
@@ -132,7 +134,7 @@ static enum seam_status fill_cache(struct columnar_cursor *c, const struct colum
     }
     memset(x->flags, 0, k->dict_slots);
     for (uint32_t at = 0; at < k->dict_count; at += COLUMNAR_VECTOR_ROWS) {
-        uint64_t sel[COLUMNAR_VECTOR_WORDS];
+        uint64_t sel[COLUMNAR_VECTOR_WORDS], failed[COLUMNAR_VECTOR_WORDS] = {0};
         struct columnar_vec *v = &vecs[cond->column];
         enum seam_status st;
 
@@ -151,8 +153,9 @@ static enum seam_status fill_cache(struct columnar_cursor *c, const struct colum
             v->i = k->dict_i + at;
         columnar_scan_fill(sel, b.rows, true);
         columnar_expr_state_reset(c->t->eval);
-        st = columnar_expr_filter(c->t->eval, cond->e, &b, sel, c->f);
-        if (st != SEAM_OK) return st;
+        st = columnar_expr_filter_failed(c->t->eval, cond->e, &b, sel, failed);
+        if (st != SEAM_OK) return columnar_expr_no_memory(c->f);
+        if (seam_bitset_next(failed, b.rows, 0) < b.rows) return SEAM_END;
         for (uint32_t i = 0; i < b.rows; i++) x->flags[at + i] = seam_bitset_get(sel, i);
     }
     for (uint32_t i = 0; i < k->dict_count; i++) {
@@ -170,25 +173,35 @@ static enum seam_status fill_cache(struct columnar_cursor *c, const struct colum
 }
 
 static enum seam_status eval_decoded(struct columnar_cursor *c,
-                                     const struct columnar_scan_cond *cond, uint64_t *sel)
+                                     const struct columnar_scan_cond *cond, uint64_t *sel,
+                                     uint64_t *failed)
 {
     struct columnar_batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
+    enum seam_status st;
 
     if (cond->n_columns <= (int)SEAM_ARRAY_LEN(cond->columns)) {
         for (int k = 0; k < cond->n_columns; k++) {
-            enum seam_status st = columnar_scan_load(c, cond->columns[k]);
-
+            st = columnar_scan_load(c, cond->columns[k]);
             if (st != SEAM_OK) return st;
         }
     } else {
         for (int k = 0; k < c->s->n_columns; k++) {
-            enum seam_status st = columnar_scan_load(c, k);
-
+            st = columnar_scan_load(c, k);
             if (st != SEAM_OK) return st;
         }
     }
     columnar_expr_state_reset(c->t->eval);
-    return columnar_expr_filter(c->t->eval, cond->e, &b, sel, c->f);
+    st = columnar_expr_filter_failed(c->t->eval, cond->e, &b, sel, failed);
+    return st == SEAM_OK ? st : columnar_expr_no_memory(c->f);
+}
+
+enum seam_status columnar_scan_raise(struct columnar_cursor *c, int at, const uint64_t *sel,
+                                     const uint64_t *failed)
+{
+    struct columnar_batch b = {.rows = c->rows, .count = c->s->n_columns, .cols = c->t->vecs};
+
+    columnar_expr_state_reset(c->t->eval);
+    return columnar_expr_raise(c->t->eval, c->s->conds[at].e, &b, sel, failed, c->f);
 }
 
 static enum seam_status eval_dict(struct columnar_cursor *c, const struct columnar_scan_cond *cond,
@@ -218,7 +231,8 @@ static enum seam_status eval_dict(struct columnar_cursor *c, const struct column
     return without_nulls(&cv, bits) ? SEAM_OK : columnar_scan_corrupt_vector(c, cond->column);
 }
 
-enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t *sel)
+enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t *sel,
+                                    uint64_t *failed)
 {
     const struct columnar_scan_cond *cond = &c->s->conds[at];
     const struct columnar_chunk *k = cond->kind == COND_EXPR ? NULL : c->t->chunks[cond->column];
@@ -227,7 +241,7 @@ enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t 
     enum seam_status st;
 
     if (k == NULL || c->t->loaded[cond->column] || k->type != c->s->p->columns[cond->column].type)
-        return eval_decoded(c, cond, sel);
+        return eval_decoded(c, cond, sel, failed);
     if (cond->kind == COND_RANGE && (k->kind == CHUNK_INTS || k->kind == CHUNK_DICT)) {
         columnar_scan_touch(c, cond->column);
         if (!columnar_chunk_vector(k, c->v, &cv))
@@ -239,9 +253,10 @@ enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t 
     } else if (cond->strict && (k->kind == CHUNK_TEXT_DICT || k->kind == CHUNK_DICT)) {
         columnar_scan_touch(c, cond->column);
         st = eval_dict(c, cond, &c->t->cache[at], k, bits);
+        if (st == SEAM_END) return eval_decoded(c, cond, sel, failed);
         if (st != SEAM_OK) return st;
     } else {
-        return eval_decoded(c, cond, sel);
+        return eval_decoded(c, cond, sel, failed);
     }
     for (int w = 0; w < COLUMNAR_VECTOR_WORDS; w++) sel[w] &= bits[w];
     return SEAM_OK;

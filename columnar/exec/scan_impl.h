@@ -74,7 +74,12 @@ enum seam_status columnar_scan_load(struct columnar_cursor *c, int column);
 enum seam_status columnar_scan_corrupt_vector(struct columnar_cursor *c, int column);
 /* The first `rows` bits on or off, the rest off. */
 void columnar_scan_fill(uint64_t *bits, uint32_t rows, bool on);
-/* Takes the rows that fail the at-th condition out of sel. */
-enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t *sel);
+/* Takes the rows for which the at-th condition is not true out of sel. Those for which it cannot be said (a cast
+ * that fails) stay, marked in `failed`: another condition may take them out. */
+enum seam_status columnar_scan_eval(struct columnar_cursor *c, int at, uint64_t *sel,
+                                    uint64_t *failed);
+/* The failure of the at-th condition for the first row that is in both. */
+enum seam_status columnar_scan_raise(struct columnar_cursor *c, int at, const uint64_t *sel,
+                                     const uint64_t *failed);
 
 #endif

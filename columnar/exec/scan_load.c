@@ -26,6 +26,7 @@ enum seam_status columnar_scan_corrupt_vector(struct columnar_cursor *c, int col
                           "vector %u of a chunk does not decode", c->v);
 }
 
+/* As at the LSN asked for: what ended later lives, the future is not told. */
 static enum seam_status load_end(struct columnar_cursor *c, struct columnar_vec *out)
 {
     bool any = false;
@@ -34,7 +35,7 @@ static enum seam_status load_end(struct columnar_cursor *c, struct columnar_vec 
     memset(c->t->end_nulls, 0, sizeof c->t->end_nulls);
     for (uint32_t i = 0; i < c->rows; i++) {
         c->t->end_column[i] = (int64_t)c->t->ends[i];
-        if (c->t->ends[i] != SEAM_LSN_MAX) continue;
+        if (c->t->ends[i] != SEAM_LSN_MAX && c->t->ends[i] <= c->s->p->to) continue;
         c->t->end_column[i] = 0;
         seam_bitset_set(c->t->end_nulls, i);
         any = true;

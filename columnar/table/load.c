@@ -207,6 +207,11 @@ static const char *parse_line(struct loading *l, struct load_part *p, const char
         }
     }
     if (s < p->end && *s == '\r') s++;
+    if (s < p->end && *s != '\n') {
+        p->bad_column = -1;
+        p->why = "a carriage return alone does not end a line; convert the file's line ends";
+        return NULL;
+    }
     if (s < p->end) s++;
     p->rows.lsn[row] = l->lsn;
     p->rows.rows++;
@@ -285,11 +290,35 @@ static void part_free(struct loading *l, struct load_part *p)
 
 /* ---- the file ---- */
 
+static enum seam_status lone_returns(const char *path, struct seam_fault *f)
+{
+    return seam_fault_set(f, SEAM_INVALID, path, 1,
+                          "carriage returns alone do not end lines; convert the file's line ends");
+}
+
+/* Each name once, and each the table's: a column that nobody takes, or two that claim one place, are mistakes. */
+static enum seam_status check_name(const struct loading *l, const char *name, const char *path,
+                                   struct seam_fault *f)
+{
+    int column = seam_schema_column(&l->t->schema, name);
+
+    if (strchr(name, '\r') != NULL) return lone_returns(path, f);
+    if (column < 0)
+        return seam_fault_set(f, SEAM_INVALID, path, 1, "the table %s has no column '%s'",
+                              l->t->schema.name, name);
+    for (int k = 0; k < l->fields; k++)
+        if (l->column_of[k] == column)
+            return seam_fault_set(f, SEAM_INVALID, path, 1, "the header names column '%s' twice",
+                                  name);
+    return SEAM_OK;
+}
+
 static enum seam_status read_header(struct loading *l, const char **at, const char *end,
                                     const char *path, struct seam_fault *f)
 {
     const char *s = *at;
     size_t cap = 0;
+    enum seam_status st;
 
     for (bool more = true; more;) {
         const char *field, *next;
@@ -298,8 +327,11 @@ static enum seam_status read_header(struct loading *l, const char **at, const ch
         bool quoted;
 
         if (!next_field(s, end, l->separator, &field, &n, &quoted, &next) || n >= sizeof name)
-            return seam_fault_set(f, SEAM_INVALID, path, 1,
-                                  "the header is not a list of column names");
+            return memchr(s, '\r', (size_t)(end - s)) != NULL &&
+                           memchr(s, '\n', (size_t)(end - s)) == NULL
+                       ? lone_returns(path, f)
+                       : seam_fault_set(f, SEAM_INVALID, path, 1,
+                                        "the header is not a list of column names");
         if ((size_t)l->fields == cap) {
             int *grown = realloc(l->column_of, (cap = cap == 0 ? 32 : 2 * cap) * sizeof *grown);
 
@@ -309,12 +341,15 @@ static enum seam_status read_header(struct loading *l, const char **at, const ch
         }
         memcpy(name, field, n);
         name[n] = 0;
+        st = check_name(l, name, path, f);
+        if (st != SEAM_OK) return st;
         l->column_of[l->fields++] = seam_schema_column(&l->t->schema, name);
         more = next < end && *next == l->separator;
         s = more ? next + 1 : next;
     }
     if (s < end && *s == '\r') s++;
-    if (s < end && *s == '\n') s++;
+    if (s < end && *s != '\n') return lone_returns(path, f);
+    if (s < end) s++;
     *at = s;
     return SEAM_OK;
 }

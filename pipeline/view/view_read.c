@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/text/opts.h"
+#include "engine/values/average.h"
 #include "engine/values/key.h"
 #include "engine/values/row.h"
 #include "pipeline/sinks/own_rows.h"
@@ -246,8 +247,7 @@ static enum seam_status aggregate(struct view_reader *r, const struct loaded *l,
     case VIEW_MAX: return extreme(r, l, group, i, out, f);
     case VIEW_AVG:
         if (s->count[i] > 0)
-            *out = seam_v_double((double)s->sum[i] / (double)s->count[i] /
-                                 (double)seam_decimal_pow10(a->scale));
+            *out = seam_v_double(seam_average(s->sum[i], (uint64_t)s->count[i], a->scale));
         return SEAM_OK;
     case VIEW_SUM: break;
     }

@@ -562,6 +562,14 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
                                "\"decimal\",\"scale\":2,\"nullable\":true},"
                                "{\"name\":\"day\",\"type\":\"timestamp\",\"nullable\":true}]}";
     struct columnar_options opt = {.row_group_rows = 2048, .threads = 2};
+    static const char *const refused[][2] = {
+        {"id,name\r1,a\r2,b\r", "carriage returns alone"},
+        {"\"id\",\"name\"\r1,a\r", "carriage returns alone"},
+        {"id,name\n1,\"a\"\r2,b\n", "carriage return alone"},
+        {"id,name,nobody\n1,a,x\n", "no column 'nobody'"},
+        {"id,name,id\n1,a,2\n", "'id' twice"},
+        {"", "no column ''"},
+    };
     struct columnar_load_result done;
     struct columnar_writer *w = NULL;
     struct columnar_reader *r = NULL;
@@ -573,9 +581,9 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
 
     snprintf(path, sizeof path, "%s/rows.csv", test_dir());
     out = fopen(path, "w");
-    fputs("name,unknown,id,price,day\r\n", out);
+    fputs("name,id,price,day\r\n", out);
     for (int i = 0; i < 9000; i++)
-        fprintf(out, "\"a \"\"%d\"\",\nb\",x,%d,%d.%d,2011-12-%02d\n", i, i, i, i % 10, 1 + i % 31);
+        fprintf(out, "\"a \"\"%d\"\",\nb\",%d,%d.%d,2011-12-%02d\n", i, i, i, i % 10, 1 + i % 31);
     fclose(out);
     ASSERT_OK(seam_schema_parse(json, strlen(json), &s, &f), &f);
     ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), &opt, &w, &f), &f);
@@ -593,6 +601,14 @@ static void test_csv_loads_rows_and_names_the_bad_line(void)
     fclose(out);
     ASSERT_STATUS(columnar_load_csv(w, 0, path, ',', 11, &done, &f), SEAM_INVALID);
     ck_assert_uint_eq(f.at, 3);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(refused); i++) {
+        out = fopen(path, "w");
+        fputs(refused[i][0], out);
+        fclose(out);
+        seam_fault_clear(&f);
+        ASSERT_STATUS(columnar_load_csv(w, 0, path, ',', 11, &done, &f), SEAM_INVALID);
+        ck_assert_msg(strstr(f.why, refused[i][1]) != NULL, "%s: %s", refused[i][0], f.why);
+    }
     columnar_close_writer(w);
     seam_schema_free(&s);
     check_folder();

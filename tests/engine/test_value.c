@@ -449,30 +449,30 @@ static void test_options_in_any_order_and_did_you_mean(void)
     ASSERT_STATUS(parse_options(bad, 1, &flag, &n, &name, args, &count, NULL), SEAM_INVALID);
 }
 
+static void test_the_mean_of_equal_decimals_is_that_decimal(void)
+{
+    struct seam_rng rng;
+
+    seam_rng_seed(&rng, test_seed());
+    for (int i = 0; i < 20000; i++) {
+        unsigned scale = (unsigned)seam_rng_below(&rng, SEAM_DECIMAL_SCALE_MAX + 1);
+        int64_t v = (int64_t)seam_rng_u64(&rng) >> seam_rng_below(&rng, 63);
+        uint64_t count = 1 + seam_rng_below(&rng, 1u << seam_rng_below(&rng, 31));
+        char text[32];
+        double want;
+        size_t n = seam_decimal_format(v, scale, text);
+
+        ck_assert(seam_double_parse(text, n, &want) == SEAM_OK);
+        if (seam_average((seam_sum)v * (int64_t)count, count, scale) != want)
+            ck_abort_msg("the mean of %llu times %s is not %s", (unsigned long long)count, text,
+                         text);
+    }
+    ck_assert(seam_average(1, 3, 0) == 1.0 / 3);
+    ck_assert(seam_average(-2, 3, 18) == -2e-18 / 3);
+}
+
 int main(int argc, char **argv)
 {
-    static void test_the_mean_of_equal_decimals_is_that_decimal(void)
-    {
-        struct seam_rng rng;
-
-        seam_rng_seed(&rng, test_seed());
-        for (int i = 0; i < 20000; i++) {
-            unsigned scale = (unsigned)seam_rng_below(&rng, SEAM_DECIMAL_SCALE_MAX + 1);
-            int64_t v = (int64_t)seam_rng_u64(&rng) >> seam_rng_below(&rng, 63);
-            uint64_t count = 1 + seam_rng_below(&rng, 1u << seam_rng_below(&rng, 31));
-            char text[32];
-            double want;
-            size_t n = seam_decimal_format(v, scale, text);
-
-            ck_assert(seam_double_parse(text, n, &want) == SEAM_OK);
-            if (seam_average((seam_sum)v * (int64_t)count, count, scale) != want)
-                ck_abort_msg("the mean of %llu times %s is not %s", (unsigned long long)count, text,
-                             text);
-        }
-        ck_assert(seam_average(1, 3, 0) == 1.0 / 3);
-        ck_assert(seam_average(-2, 3, 18) == -2e-18 / 3);
-    }
-
     static const struct named_test tests[] = {
         T(test_the_mean_of_equal_decimals_is_that_decimal),
         T(test_decimal_parses_exactly_or_refuses),

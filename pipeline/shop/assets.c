@@ -1,14 +1,13 @@
-/* assets - the assembler copies the files in; paths are from the source root, where make runs.      */
+/* assets - the assembler copies the files in; paths are from the source root, where make runs. Their labels are this
+ * file's own: nobody else can name them.                                                              */
 #include "pipeline/shop/assets.h"
 
 #include <string.h>
 
 #define ASSET(symbol, path)                                                                        \
     __asm__(".section .rodata\n"                                                                   \
-            ".global seam_asset_" #symbol "\n"                                                     \
             "seam_asset_" #symbol ":\n"                                                            \
             ".incbin \"" path "\"\n"                                                               \
-            ".global seam_asset_" #symbol "_end\n"                                                 \
             "seam_asset_" #symbol "_end:\n"                                                        \
             ".byte 0\n"                                                                            \
             ".previous\n");                                                                        \

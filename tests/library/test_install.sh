@@ -37,6 +37,10 @@ for room in engine wal oltp columnar invidx hnsw; do
   odd=$(shown "$build/pic/$room.a" | grep -v "^${p}_")
   [ -z "$odd" ] || fail "$room/: without the prefix ${p}_:" $odd
 done
+# pipeline/'s sub-rooms have their own; cli/ is the program's and in no library.
+shown "$build/lib/pipeline.a" >"$dir/shown"
+odd=$(grep -vE '^(platform|shop|import|relay|stream|sink|view|audit|embed|embedder|eval|compare|hybrid|search|ask|contract|contracts|freshness|reconcile|paper)_' "$dir/shown")
+[ -z "$odd" ] || fail "pipeline/: without a sub-room's prefix:" $odd
 # A static function never bears the name of a global one of another file: who reads a call must know what is called.
 find engine wal oltp columnar invidx hnsw pipeline -name '*.c' | sed "s|^\(.*\)\.c$|$build/obj/\1.o|" | xargs nm -A 2>/dev/null |
   awk '$(NF - 1) ~ /^[TDBR]$/ {global[$NF] = $1} $(NF - 1) ~ /^[tdbr]$/ {local[$NF] = local[$NF] " " $1}

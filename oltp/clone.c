@@ -244,7 +244,9 @@ enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal
                              .wal_dir = wal_dir,
                              .progress = progress,
                              .holder = "clone",
-                             .as_of = as_of == SEAM_LSN_MAX ? SEAM_LSN_NONE : as_of};
+                             .as_of = as_of == SEAM_LSN_MAX    ? SEAM_LSN_NONE
+                                      : as_of == SEAM_LSN_NONE ? OLTP_AS_OF_ZERO
+                                                               : as_of};
     struct cloning c = {.next = 2, .progress = progress};
     uint64_t state;
     enum seam_status st = oltp_open(io, dir, &o, &c.from, f);
@@ -298,8 +300,10 @@ enum seam_status oltp_lsn_at(struct seam_io *io, const char *dir, const char *wa
                              int64_t wall_us, seam_lsn_t *lsn, int64_t *commit_us,
                              struct seam_fault *f)
 {
-    struct oltp_options o = {
-        .read_only = true, .wal_dir = wal_dir, .holder = "time", .as_of_us = wall_us};
+    struct oltp_options o = {.read_only = true,
+                             .wal_dir = wal_dir,
+                             .holder = "time",
+                             .as_of_us = wall_us == 0 ? OLTP_AS_OF_EPOCH : wall_us};
     struct oltp *db = NULL;
     struct wal_reader *reader = NULL;
     struct wal_state ws;
@@ -324,6 +328,9 @@ enum seam_status oltp_lsn_at(struct seam_io *io, const char *dir, const char *wa
         }
         if (st == SEAM_END) st = SEAM_OK;
     }
+    if (st == SEAM_OK && *lsn == SEAM_LSN_NONE)
+        st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET,
+                            "nothing had been committed then");
     wal_reader_close(reader);
     (void)oltp_close(db, NULL);
     return st;

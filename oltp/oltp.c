@@ -51,7 +51,12 @@ static void defaults(struct oltp *db, struct seam_io *io, const struct oltp_opti
     if (db->o.checkpoint_log_bytes == 0) db->o.checkpoint_log_bytes = 256 << 20;
     /* A simulated disk has nothing to begin early, and its runs are to be repeatable: there only when asked for. */
     if (db->o.recovery_helpers == 0) db->o.recovery_helpers = io->ops->will_need != NULL ? 1 : -1;
-    if (db->o.as_of == SEAM_LSN_NONE) db->o.as_of = SEAM_LSN_MAX;
+    db->o.as_of = o == NULL || o->as_of == SEAM_LSN_NONE ? SEAM_LSN_MAX
+                  : o->as_of == OLTP_AS_OF_ZERO          ? SEAM_LSN_NONE
+                                                         : o->as_of;
+    db->o.as_of_us = o == NULL || o->as_of_us == 0     ? INT64_MAX
+                     : o->as_of_us == OLTP_AS_OF_EPOCH ? 0
+                                                       : o->as_of_us;
     if (db->o.retain_checkpoints > RETAINED_MAX) db->o.retain_checkpoints = RETAINED_MAX;
     db->io = io;
     db->clock = db->o.clock != NULL ? db->o.clock : seam_clock_real();
@@ -373,12 +378,18 @@ static enum seam_status open_writer(struct oltp *db, const char *pages, struct s
 
 static bool in_time(const struct oltp *db, const struct oltp_checkpoint *c)
 {
-    return c->lsn <= db->o.as_of && (db->o.as_of_us == 0 || c->wall_us <= db->o.as_of_us);
+    return c->lsn <= db->o.as_of && c->wall_us <= db->o.as_of_us;
+}
+
+static bool asks_the_past(const struct oltp *db)
+{
+    return db->o.as_of != SEAM_LSN_MAX || db->o.as_of_us != INT64_MAX;
 }
 
 /* Reads meta page and retained list, chooses the newest checkpoint at or before the moment asked for. */
 static enum seam_status choose(struct oltp *db, struct oltp_checkpoint *base, struct seam_fault *f)
 {
+    char when[41];
     enum seam_status st = meta_load(db, f);
 
     if (st != SEAM_OK) return st;
@@ -390,9 +401,11 @@ static enum seam_status choose(struct oltp *db, struct oltp_checkpoint *base, st
         *base = db->retained[i];
         if (in_time(db, base)) return SEAM_OK;
     }
-    return seam_fault_set(f, SEAM_NOT_FOUND, db->dir, SEAM_FAULT_NO_OFFSET,
-                          "the oldest checkpoint kept is at LSN %llu: no earlier state can be read",
-                          (unsigned long long)base->lsn);
+    when[seam_time_format(base->wall_us, when)] = '\0';
+    return seam_fault_set(
+        f, SEAM_NOT_FOUND, db->dir, SEAM_FAULT_NO_OFFSET,
+        "the oldest checkpoint kept is at LSN %llu, of %s: nothing earlier is kept",
+        (unsigned long long)base->lsn, when);
 }
 
 /* Pins a checkpoint so that its pages stay: say which, then see that it is still listed. */
@@ -417,7 +430,7 @@ static enum seam_status choose_pinned(struct oltp *db, struct oltp_checkpoint *b
 enum seam_status oltp_replay_readable(struct oltp *db, seam_lsn_t to, struct seam_fault *f)
 {
     struct wal_state ws;
-    struct oltp_replay_stop stop = {to, db->o.as_of_us != 0 ? db->o.as_of_us : INT64_MAX};
+    struct oltp_replay_stop stop = {to, db->o.as_of_us};
     enum seam_status st = wal_state(db->io, db->wal_dir, &ws, f);
 
     if (st != SEAM_OK) return st;
@@ -446,7 +459,15 @@ static enum seam_status open_reader_once(struct oltp *db, const char *pages, sea
     if (st == SEAM_OK) st = choose_pinned(db, &base, f);
     if (st == SEAM_OK) reserve_file_pages(&db->pager);
     if (st == SEAM_OK) st = oltp_view_load(db, &base, f);
-    return st == SEAM_OK && !db->base_only ? oltp_replay_readable(db, to, f) : st;
+    if (st == SEAM_OK && !db->base_only) st = oltp_replay_readable(db, to, f);
+    /* What was before the first commit is no state of this database: it would be one without tables. */
+    if (st == SEAM_OK && !db->base_only && asks_the_past(db) &&
+        atomic_load(&db->current)->lsn == SEAM_LSN_NONE)
+        st =
+            seam_fault_set(f, SEAM_NOT_FOUND, db->dir, SEAM_FAULT_NO_OFFSET,
+                           "nothing had been committed then: nothing earlier than the first commit "
+                           "is kept");
+    return st;
 }
 
 /* The log after the chosen checkpoint may be trimmed while we read it: a newer checkpoint exists then. */
@@ -461,9 +482,9 @@ static enum seam_status open_reader(struct oltp *db, const char *pages, seam_lsn
 
         view_free(db);
         st = open_reader_once(db, pages, to, &own);
-        if (st == SEAM_NOT_FOUND && db->o.as_of == SEAM_LSN_MAX && db->o.as_of_us == 0 &&
-            to == SEAM_LSN_MAX && wal_state(db->io, db->wal_dir, &ws, NULL) == SEAM_OK &&
-            ws.oldest > db->replay_from && attempt + 1 < OPEN_ATTEMPTS)
+        if (st == SEAM_NOT_FOUND && !asks_the_past(db) && to == SEAM_LSN_MAX &&
+            wal_state(db->io, db->wal_dir, &ws, NULL) == SEAM_OK && ws.oldest > db->replay_from &&
+            attempt + 1 < OPEN_ATTEMPTS)
             continue;
         if (st != SEAM_OK && f != NULL) *f = own;
         return st;
@@ -476,7 +497,7 @@ enum seam_status oltp_refresh(struct oltp *db, seam_lsn_t to, struct seam_fault 
     struct seam_fault own = {0};
     enum seam_status st;
 
-    if (!db->read_only || db->o.as_of != SEAM_LSN_MAX || db->o.as_of_us != 0)
+    if (!db->read_only || asks_the_past(db))
         return seam_fault_set(f, SEAM_INVALID, db->dir, SEAM_FAULT_NO_OFFSET,
                               "only a read-only handle without AS OF moves on");
     st = oltp_replay_readable(db, to, &own);

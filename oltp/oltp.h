@@ -61,6 +61,10 @@ struct oltp;
 struct oltp_txn;
 struct oltp_cursor;
 
+/* The moments that a zero in the options does not mean. Nothing is kept of them: SEAM_NOT_FOUND, which says so. */
+#define OLTP_AS_OF_ZERO  (SEAM_LSN_MAX - 1)
+#define OLTP_AS_OF_EPOCH (INT64_MIN + 1)
+
 /* Told how far a recovery, backup, verify or clone is; may be NULL. */
 struct oltp_progress {
     void (*step)(void *ctx, const char *what, uint64_t done, uint64_t total);
@@ -87,14 +91,16 @@ struct oltp_options {    /* zero means the default in brackets */
 
     bool read_only;   /* any process, while a writer runs or not; nothing is changed on disk
                                   * but DIR/shared (its pin) */
-    seam_lsn_t as_of; /* read-only: exactly the commits with commit LSN <= as_of [newest durable] */
-    int64_t as_of_us; /* ... or the last commit at or before this wall time [0 = off] */
+    seam_lsn_t as_of; /* read-only: exactly the commits with commit LSN <= as_of [newest durable];
+                         OLTP_AS_OF_ZERO for LSN 0, since zero is the default */
+    int64_t as_of_us; /* ... or the last commit at or before this wall time [off]; OLTP_AS_OF_EPOCH
+                         for the time 0, 1970-01-01 */
     size_t private_bytes; /* read-only: memory for pages that the replay changes [1 GiB] */
 };
 
 /* Opens (writer: creates) the database in `dir`.
  * SEAM_CONFLICT: another process writes it (fault: pid). SEAM_NOT_FOUND: read-only and not there, or `as_of`
- * lies before the oldest kept checkpoint or after the durable end. SEAM_CORRUPT: file and offset. */
+ * lies before the oldest kept checkpoint, before the first commit, or after the durable end. SEAM_CORRUPT: file and offset. */
 SEAM_MUST_USE enum seam_status oltp_open(struct seam_io *io, const char *dir,
                                          const struct oltp_options *o, struct oltp **out,
                                          struct seam_fault *f);
@@ -287,7 +293,7 @@ SEAM_MUST_USE enum seam_status oltp_checkpoint(struct oltp *db, struct seam_faul
 SEAM_MUST_USE enum seam_status oltp_heartbeat(struct oltp *db, struct seam_fault *f);
 /* Moves pages towards the front and cuts the file; online, in small transactions. *freed: bytes given back. */
 SEAM_MUST_USE enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault *f);
-/* A copy of the state AS OF `as_of` (SEAM_LSN_MAX: newest durable) as a new folder with one checkpoint, while
+/* A copy of the state AS OF the LSN `as_of` (SEAM_LSN_MAX: newest durable) as a new folder with one checkpoint, while
  * writers go on. *at: the LSN it is consistent at. The new database continues with a log whose next LSN is
  * at least *at: the caller copies or starts that log. */
 SEAM_MUST_USE enum seam_status oltp_clone(struct seam_io *io, const char *dir, const char *wal_dir,

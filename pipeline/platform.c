@@ -311,8 +311,8 @@ enum seam_status platform_open_reader(const struct platform *p, seam_lsn_t as_of
         .clock = p->clock, .read_only = true, .wal_dir = wal_dir, .holder = "seam"};
     enum seam_status st = platform_path(p, "wal", wal_dir, f);
 
-    if (as_of != SEAM_LSN_MAX) oo.as_of = as_of;
-    if (as_of_us != INT64_MIN) oo.as_of_us = as_of_us;
+    if (as_of != SEAM_LSN_MAX) oo.as_of = as_of != SEAM_LSN_NONE ? as_of : OLTP_AS_OF_ZERO;
+    if (as_of_us != INT64_MIN) oo.as_of_us = as_of_us != 0 ? as_of_us : OLTP_AS_OF_EPOCH;
     if (st == SEAM_OK) st = platform_path(p, "oltp", oltp_dir, f);
     return st != SEAM_OK ? st : oltp_open(p->io, oltp_dir, &oo, out, f);
 }

@@ -270,6 +270,7 @@ enum seam_status audit_prove(const struct platform *platform, const char *dir, i
     struct prover *p = calloc(1, sizeof *p);
     const struct seam_json *config = platform_sink_config(platform, "audit");
     uint64_t start = seam_clock_mono_ns(platform->clock);
+    seam_lsn_t lsn = SEAM_LSN_MAX;
     enum seam_status st;
 
     *out = (struct audit_proof){0};
@@ -278,7 +279,9 @@ enum seam_status audit_prove(const struct platform *platform, const char *dir, i
     if (threads > THREADS_AT_MOST) threads = THREADS_AT_MOST;
     p->f = f;
     st = audit_reader_open(platform->io, dir, &p->r, f);
-    if (st == SEAM_OK) st = platform_open_reader(platform, p->r->info.lsn, INT64_MIN, &p->db, f);
+    /* Who has applied nothing yet is compared with what is there now. */
+    if (st == SEAM_OK && p->r->info.lsn != SEAM_LSN_NONE) lsn = p->r->info.lsn;
+    if (st == SEAM_OK) st = platform_open_reader(platform, lsn, INT64_MIN, &p->db, f);
     for (int i = 0; st == SEAM_OK && i < threads; i++) {
         st = oltp_read_begin(p->r->db, &p->workers[i].audit, f);
         if (st == SEAM_OK) st = oltp_read_begin(p->db, &p->workers[i].source, f);

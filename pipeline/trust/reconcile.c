@@ -39,7 +39,9 @@ struct reconcile_source {
 static enum seam_status open_source(const struct platform *p, seam_lsn_t lsn,
                                     struct reconcile_source *s, struct seam_fault *f)
 {
-    enum seam_status st = platform_open_reader(p, lsn, INT64_MIN, &s->db, f);
+    /* Who has applied nothing yet is compared with what is there now. */
+    seam_lsn_t moment = lsn != SEAM_LSN_NONE ? lsn : SEAM_LSN_MAX;
+    enum seam_status st = platform_open_reader(p, moment, INT64_MIN, &s->db, f);
 
     return st == SEAM_OK ? oltp_read_begin(s->db, &s->txn, f) : st;
 }

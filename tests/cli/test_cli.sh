@@ -45,6 +45,14 @@ expect 0 'committed 1 change' "$seam" del "$p" products 103
 expect 3 '' "$seam" del "$p" products 103
 expect 0 '300' "$seam" scan "$p" orders --count
 expect 2 'neither an LSN nor a time' "$seam" get "$p" products 101 --as-of yesterday
+for moment in 0 1970-01-01; do # moments like others, of which nothing is kept
+    expect 3 'nothing earlier is kept' "$seam" get "$p" products 101 --as-of "$moment"
+    expect 3 'nothing earlier is kept' "$seam" scan "$p" products --count --as-of "$moment"
+    expect 3 'nothing earlier is kept' "$seam" clone "$p" "$dir/then" --as-of "$moment"
+done
+[ -e "$dir/then" ] && { echo 'FAIL: a refused clone left a folder behind'; bad=$((bad + 1)); }
+expect 3 'nothing earlier is kept' "$seam" sql "$p" 'SELECT count(*) FROM products AS OF LSN 0'
+expect 3 'nothing earlier is kept' "$seam" sql "$p" "SELECT count(*) FROM products AS OF TIME '1970-01-01'"
 
 # import
 expect 3 '' "$seam" import "$p" "$dir/none.csv" --table products

@@ -514,7 +514,45 @@ static void test_an_empty_key_is_before_all(void)
     place_end(&p);
 }
 
-static const struct named_test tests[] = {T(test_a_cursor_stands_between_entries),
+/* LSN 0 and 1970 are moments like others, not the default that a zero in the options means: nothing is kept of them, and
+ * that is said, with the initial checkpoint still kept and without it. */
+static void test_the_moment_zero_is_no_default(void)
+{
+    struct place p;
+    struct oltp *db = NULL;
+    struct oltp_options o = {.wal_dir = "d/wal", .cache_bytes = OLTP_CACHE_MIN, .read_only = true};
+    seam_lsn_t at = 0;
+    int64_t when;
+    struct seam_fault f = {0};
+
+    place_make(&p);
+    for (int round = 0; round < 2; round++) {
+        o.as_of = OLTP_AS_OF_ZERO;
+        o.as_of_us = 0;
+        ASSERT_STATUS(oltp_open(p.io, "d/oltp", &o, &db, &f), SEAM_NOT_FOUND);
+        ck_assert_msg(strstr(f.why, "nothing earlier") != NULL, "it says: %s", f.why);
+        seam_fault_clear(&f);
+        o.as_of = SEAM_LSN_NONE;
+        o.as_of_us = OLTP_AS_OF_EPOCH;
+        ASSERT_STATUS(oltp_open(p.io, "d/oltp", &o, &db, &f), SEAM_NOT_FOUND);
+        ck_assert_msg(strstr(f.why, "nothing earlier") != NULL, "it says: %s", f.why);
+        seam_fault_clear(&f);
+        ASSERT_STATUS(oltp_lsn_at(p.io, "d/oltp", "d/wal", 0, &at, &when, NULL), SEAM_NOT_FOUND);
+        ASSERT_STATUS(oltp_clone(p.io, "d/oltp", "d/wal", SEAM_LSN_NONE, "e/oltp", &at,
+                                 (struct oltp_progress){0}, NULL),
+                      SEAM_NOT_FOUND);
+        ck_assert(!seam_io_exists(p.io, "e/oltp/pages"));
+        o.as_of_us = 0; /* zero itself is the newest state */
+        ASSERT_OK(oltp_open(p.io, "d/oltp", &o, &db, &f), &f);
+        ck_assert_uint_eq(oltp_lsn(db), oltp_lsn(p.db));
+        ASSERT_OK(oltp_close(db, &f), &f);
+        fill(&p, 50, 150); /* and a checkpoint */
+    }
+    place_end(&p);
+}
+
+static const struct named_test tests[] = {T(test_the_moment_zero_is_no_default),
+                                          T(test_a_cursor_stands_between_entries),
                                           T(test_an_empty_key_is_before_all),
                                           T(test_a_row_just_read_is_written_under_another_key),
                                           T(test_a_large_row_is_moved_over_another),

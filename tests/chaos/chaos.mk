@@ -1,6 +1,6 @@
 # `seam` with faults planted in its sinks and its clock (tests/chaos/faults.h): no part of what is shipped.
 CHAOS_OBJECTS := $(call objects,tests/chaos/main.c tests/chaos/faulty_sinks.c tests/chaos/faulty_clock.c)
-$(BUILD)/seam-chaos: $(CHAOS_OBJECTS) $(filter-out %/cli/main.o,$(CLI_OBJECTS)) $(BUILD)/libseam.a
+$(BUILD)/seam-chaos: $(CHAOS_OBJECTS) $(filter-out %/cli/main.o,$(CLI_OBJECTS)) $(BUILD)/lib/lab.a $(BUILD)/libseam.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 tests: $(BUILD)/seam-chaos

@@ -193,7 +193,7 @@ static enum seam_status map_shared(struct oltp *db, struct seam_fault *f)
 {
     void *map = NULL;
     uint64_t fresh = 0;
-    enum seam_status st = seam_io_map_shared(db->io, db->shared_path, SHARED_BYTES, &map, f);
+    enum seam_status st = seam_io_map_shared(db->io, db->shared_path, SHARED_BYTES, SEAM_MAP_MAKE, &map, f);
 
     if (st != SEAM_OK) return st;
     db->shared = map;

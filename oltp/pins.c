@@ -151,7 +151,7 @@ enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
 
     if (st == SEAM_OK && !seam_io_exists(io, path))
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "no row store here");
-    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_BYTES, &map, f);
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_BYTES, SEAM_MAP_MAKE, &map, f);
     if (st != SEAM_OK) return st;
     shared = map;
     for (size_t i = 0; i < OLTP_PINS_MAX; i++) {

@@ -10,7 +10,7 @@ enum seam_status wal_shared_map(struct seam_io *io, const char *dir, struct wal_
     void *p = NULL;
     enum seam_status st = seam_path_join(path, dir, "shared", f);
 
-    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_SIZE, &p, f);
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_SIZE, SEAM_MAP_MAKE, &p, f);
     if (st == SEAM_OK) *out = p;
     return st;
 }

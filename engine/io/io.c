@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/clock.h"
-
-enum { MOMENT_TRIES = 2000, MOMENT_US = 1000 };
 enum { ZERO_BLOCK = 64 << 10, ZERO_SLICES = 16 };
 static const uint8_t zeros[ZERO_BLOCK]; /* what seam_file_fill_zero writes, 1 MiB a call */
 
@@ -39,6 +36,27 @@ void seam_file_close(struct seam_file *file)
 const char *seam_file_path(const struct seam_file *file)
 {
     return file->path;
+}
+
+/* The folder a path is in: "a/b" -> "a", "/a" -> "/", "a" -> ".".                                 */
+static enum seam_status parent_of(const char *path, char out[SEAM_PATH_MAX_BYTES],
+                                  struct seam_fault *f)
+{
+    size_t n = strlen(path);
+
+    if (n >= SEAM_PATH_MAX_BYTES)
+        return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
+                              SEAM_PATH_MAX_BYTES - 1);
+    while (n > 1 && path[n - 1] == '/') n--; /* "a/b/" is named "b" */
+    while (n > 0 && path[n - 1] != '/') n--;
+    while (n > 1 && path[n - 1] == '/') n--;
+    if (n == 0) {
+        memcpy(out, ".", 2);
+    } else {
+        memcpy(out, path, n);
+        out[n] = '\0';
+    }
+    return SEAM_OK;
 }
 
 /* Rule 4: after a failed sync nothing more is written through this handle.                        */
@@ -87,6 +105,31 @@ enum seam_status seam_file_write(struct seam_file *file, uint64_t at, const void
     return seam_file_writev(file, at, &slice, 1, f);
 }
 
+static void mark_unsynced(struct seam_io *io, const char *dir, const char *name)
+{
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_file *file = NULL;
+    struct seam_io_slice line[2] = {{name, strlen(name)}, {"\n", 1}};
+    uint64_t size;
+
+    /* What the next writer mends (engine/io/mend.c). Best effort: the sync's own failure is what the caller hears of. */
+    if (seam_path_join(path, dir, SEAM_UNSYNCED_NAME, NULL) != SEAM_OK) return;
+    if (seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &file, NULL) != SEAM_OK)
+        return;
+    if (seam_file_size(file, &size, NULL) == SEAM_OK && size < SEAM_UNSYNCED_MAX)
+        (void)!seam_file_writev(file, size, line, 2, NULL);
+    seam_file_close(file);
+}
+
+static void mark_file(struct seam_file *file)
+{
+    const char *slash = strrchr(file->path, '/');
+    char dir[SEAM_PATH_MAX_BYTES];
+
+    if (parent_of(file->path, dir, NULL) != SEAM_OK) return;
+    mark_unsynced(file->io, dir, slash != NULL ? slash + 1 : file->path);
+}
+
 static enum seam_status sync_file(struct seam_file *file, bool data_only, struct seam_fault *f)
 {
     struct seam_fault here = {0};
@@ -97,6 +140,7 @@ static enum seam_status sync_file(struct seam_file *file, bool data_only, struct
     if (st != SEAM_OK) {
         file->poison_errno = here.os_errno;
         __atomic_store_n(&file->poisoned, st, __ATOMIC_RELAXED);
+        mark_file(file);
         seam_fault_give(f, &here);
     }
     return st;
@@ -187,12 +231,12 @@ void seam_file_unmap(struct seam_io *io, const uint8_t *p, size_t n)
     if (p != NULL && n > 0) io->ops->unmap(io, p, n);
 }
 
-enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n, void **out,
-                                    struct seam_fault *f)
+enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n,
+                                    enum seam_map_mode mode, void **out, struct seam_fault *f)
 {
     assert(n > 0);
     *out = NULL;
-    return io->ops->map_shared(io, path, n, out, f);
+    return io->ops->map_shared(io, path, n, mode, out, f);
 }
 
 void seam_io_unmap_shared(struct seam_io *io, void *p, size_t n)
@@ -203,6 +247,11 @@ void seam_io_unmap_shared(struct seam_io *io, void *p, size_t n)
 enum seam_status seam_file_lock(struct seam_file *file, bool exclusive, struct seam_fault *f)
 {
     return file->io->ops->lock(file, exclusive, f);
+}
+
+bool seam_io_locked(struct seam_io *io, const char *path)
+{
+    return io->ops->locked(io, path);
 }
 
 /* ---- names ---- */
@@ -225,7 +274,10 @@ enum seam_status seam_io_rmdir(struct seam_io *io, const char *path, struct seam
 
 enum seam_status seam_io_sync_dir(struct seam_io *io, const char *dir, struct seam_fault *f)
 {
-    return io->ops->sync_dir(io, dir, f);
+    enum seam_status st = io->ops->sync_dir(io, dir, f);
+
+    if (st == SEAM_IO) mark_unsynced(io, dir, ".");
+    return st;
 }
 
 enum seam_status seam_io_link(struct seam_io *io, const char *from, const char *to,
@@ -241,27 +293,6 @@ bool seam_io_exists(struct seam_io *io, const char *path)
     return io->ops->exists(io, path, &is_dir);
 }
 
-/* The folder a path is in: "a/b" -> "a", "/a" -> "/", "a" -> ".".                                 */
-static enum seam_status parent_of(const char *path, char out[SEAM_PATH_MAX_BYTES],
-                                  struct seam_fault *f)
-{
-    size_t n = strlen(path);
-
-    if (n >= SEAM_PATH_MAX_BYTES)
-        return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
-                              SEAM_PATH_MAX_BYTES - 1);
-    while (n > 1 && path[n - 1] == '/') n--; /* "a/b/" is named "b" */
-    while (n > 0 && path[n - 1] != '/') n--;
-    while (n > 1 && path[n - 1] == '/') n--;
-    if (n == 0) {
-        memcpy(out, ".", 2);
-    } else {
-        memcpy(out, path, n);
-        out[n] = '\0';
-    }
-    return SEAM_OK;
-}
-
 /* Makes one folder and its name durable; a folder that was there is left alone.                   */
 static enum seam_status make_one(struct seam_io *io, const char *path, struct seam_fault *f)
 {
@@ -275,7 +306,10 @@ static enum seam_status make_one(struct seam_io *io, const char *path, struct se
     }
     st = parent_of(path, parent, f);
     if (st == SEAM_OK) st = io->ops->mkdir(io, path, f);
-    if (st == SEAM_OK) st = io->ops->sync_dir(io, parent, f);
+    if (st != SEAM_OK) return st;
+    st = io->ops->sync_dir(io, parent, f);
+    /* Not left behind: the next call would take a name that no sync will bring any more for one that is there. */
+    if (st != SEAM_OK) (void)io->ops->rmdir(io, path, NULL);
     return st;
 }
 
@@ -468,52 +502,4 @@ enum seam_status seam_io_unlink_if_there(struct seam_io *io, const char *path, s
     if (st == SEAM_NOT_FOUND) return SEAM_OK;
     seam_fault_give(f, &here);
     return st;
-}
-
-/* ---- locks ---- */
-
-static enum seam_status open_lock(struct seam_io *io, const char *dir, const char *name,
-                                  struct seam_file **out, struct seam_fault *f)
-{
-    char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = seam_path_join(path, dir, name, f);
-
-    *out = NULL;
-    return st == SEAM_OK ? seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, out, f)
-                         : st;
-}
-
-static enum seam_status close_unless(enum seam_status st, struct seam_file **file)
-{
-    if (st != SEAM_OK) {
-        seam_file_close(*file);
-        *file = NULL;
-    }
-    return st;
-}
-
-enum seam_status seam_writer_lock(struct seam_io *io, const char *dir, struct seam_file **out,
-                                  struct seam_fault *f)
-{
-    enum seam_status st = open_lock(io, dir, SEAM_LOCK_NAME, out, f);
-
-    if (st == SEAM_OK) st = seam_file_lock(*out, true, f);
-    return close_unless(st, out);
-}
-
-enum seam_status seam_moment_lock(struct seam_io *io, struct seam_clock *clock, const char *dir,
-                                  const char *name, struct seam_file **out, struct seam_fault *f)
-{
-    struct seam_fault here = {0};
-    enum seam_status st = open_lock(io, dir, name, out, f);
-
-    if (st != SEAM_OK) return st;
-    for (int i = 0; i < MOMENT_TRIES; i++) {
-        seam_fault_clear(&here);
-        st = seam_file_lock(*out, true, &here);
-        if (st != SEAM_CONFLICT) break;
-        clock->sleep_us(clock, MOMENT_US);
-    }
-    seam_fault_give(f, &here);
-    return close_unless(st, out);
 }

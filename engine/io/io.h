@@ -10,7 +10,7 @@
  * Paths are plain strings, '/'-separated. All functions set the fault with the path and the offset.
  * A file handle may be read by many threads at once; writes to one handle need the caller's order.
  * A failed sync is final (rule 4): the handle is poisoned and every later write or sync on it fails
- * with the first error. Never retry a sync.                                                      */
+ * with the first error, and the folder is marked for its next writer. Never retry a sync.                                                      */
 #ifndef SEAM_ENGINE_IO_H
 #define SEAM_ENGINE_IO_H
 
@@ -87,15 +87,25 @@ void seam_file_will_need(struct seam_file *file, uint64_t from, uint64_t n);
 SEAM_MUST_USE enum seam_status seam_file_map(struct seam_file *file, size_t n, const uint8_t **out,
                                              struct seam_fault *f);
 void seam_file_unmap(struct seam_io *io, const uint8_t *p, size_t n);
-/* Read-write mapping shared between processes: for one page of counters and futex words, never for
- * data. The file is created and sized as needed.                                                  */
+/* A mapping shared between processes: for one page of counters and futex words, never for data. What it holds is a
+ * hint: after a power cut it is as old as the kernel pleases. Its space is reserved before it is mapped, so that
+ * touching it never ends the process where the disk is full (SEAM_IO instead).                      */
+enum seam_map_mode {
+    SEAM_MAP_MAKE, /* the file is made and sized as needed                                      */
+    SEAM_MAP_JOIN, /* only when somebody made it: SEAM_NOT_FOUND, and nothing is made             */
+    SEAM_MAP_LOOK, /* likewise, to be read only: also on read-only media                        */
+};
 SEAM_MUST_USE enum seam_status seam_io_map_shared(struct seam_io *io, const char *path, size_t n,
-                                                  void **out, struct seam_fault *f);
+                                                  enum seam_map_mode mode, void **out,
+                                                  struct seam_fault *f);
 void seam_io_unmap_shared(struct seam_io *io, void *p, size_t n);
 /* Advisory exclusive (or shared) lock on a file, held until seam_file_close or death of the process.
  * SEAM_CONFLICT when another process has it: the fault names the holder's pid where known.           */
 SEAM_MUST_USE enum seam_status seam_file_lock(struct seam_file *file, bool exclusive,
                                               struct seam_fault *f);
+/* Does any handle, in any process, hold the file's exclusive lock now? Asks without taking it. False where there is no
+ * such file.                                                                                       */
+bool seam_io_locked(struct seam_io *io, const char *path);
 
 /* ---- names ---- */
 SEAM_MUST_USE enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to,
@@ -151,10 +161,19 @@ SEAM_MUST_USE enum seam_status seam_path_format(char out[SEAM_PATH_MAX_BYTES], c
 SEAM_MUST_USE enum seam_status seam_io_unlink_if_there(struct seam_io *io, const char *path,
                                                        struct seam_fault *f);
 /* The writer's lock of a folder: DIR/lock, held until *out is closed or the process dies. *out stays NULL
- * unless SEAM_OK. SEAM_CONFLICT when another process writes here: the fault names it where known.       */
+ * unless SEAM_OK. SEAM_CONFLICT when another process writes here: the fault names it where known. What an earlier
+ * failed sync left in doubt is made durable first (seam_io_mend): so whoever opens a store for writing takes this lock
+ * before believing anything in the folder.                                                         */
 #define SEAM_LOCK_NAME "lock"
 SEAM_MUST_USE enum seam_status seam_writer_lock(struct seam_io *io, const char *dir,
                                                 struct seam_file **out, struct seam_fault *f);
+/* A sync that fails leaves DIR/unsynced: what is read here is then not what a power cut would leave. Mending
+ * writes it again and syncs it; the caller has the folder to itself. Why and how: engine/io/mend.c.    */
+#define SEAM_UNSYNCED_NAME "unsynced"
+enum { SEAM_UNSYNCED_MAX = 64 << 10 }; /* bytes of it: beyond, everything is in doubt */
+SEAM_MUST_USE enum seam_status seam_io_mend(struct seam_io *io, const char *dir,
+                                            struct seam_fault *f);
+bool seam_io_unsynced(struct seam_io *io, const char *dir); /* is there such a mark?              */
 /* DIR/NAME, for a change of a moment: waits up to two seconds of the clock for whoever holds it.      */
 SEAM_MUST_USE enum seam_status seam_moment_lock(struct seam_io *io, struct seam_clock *clock,
                                                 const char *dir, const char *name,
@@ -178,10 +197,11 @@ struct seam_io_ops {
                       uint64_t n); /* NULL: there is nothing to begin */
     enum seam_status (*map)(struct seam_file *, size_t, const uint8_t **, struct seam_fault *);
     void (*unmap)(struct seam_io *, const uint8_t *, size_t);
-    enum seam_status (*map_shared)(struct seam_io *, const char *, size_t, void **,
-                                   struct seam_fault *);
+    enum seam_status (*map_shared)(struct seam_io *, const char *, size_t, enum seam_map_mode,
+                                   void **, struct seam_fault *);
     void (*unmap_shared)(struct seam_io *, void *, size_t);
     enum seam_status (*lock)(struct seam_file *, bool exclusive, struct seam_fault *);
+    bool (*locked)(struct seam_io *, const char *);
     enum seam_status (*rename)(struct seam_io *, const char *, const char *, struct seam_fault *);
     enum seam_status (*unlink)(struct seam_io *, const char *, struct seam_fault *);
     enum seam_status (*mkdir)(struct seam_io *, const char *,

@@ -223,21 +223,60 @@ static void posix_unmap(struct seam_io *io, const uint8_t *p, size_t n)
     munmap((void *)(uintptr_t)p, n);
 }
 
-static enum seam_status posix_map_shared(struct seam_io *io, const char *path, size_t n, void **out,
-                                         struct seam_fault *f)
+/* Every byte of [0, n) gets its place on the disk now: a page fault on a hole of a full disk is a SIGBUS. Where the
+ * file system cannot reserve, what the file lacks is written as zeros; a hole made by others is left alone there. */
+static int reserve(int fd, uint64_t size, size_t n)
 {
+    static const char zeros[4096];
+
+#ifdef __linux__
+    if (fallocate(fd, 0, 0, (off_t)n) == 0) return 0;
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) return -1;
+#endif
+    while (size < n) {
+        size_t step = n - size < sizeof zeros ? (size_t)(n - size) : sizeof zeros;
+        ssize_t r = pwrite(fd, zeros, step, (off_t)size);
+
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return -1;
+        size += (uint64_t)r;
+    }
+    return 0;
+}
+
+/* Has the file n bytes, none of them in a hole? Reading a hole of some file systems wants space, too. */
+static bool is_whole(int fd, uint64_t size, size_t n)
+{
+    off_t hole = lseek(fd, 0, SEEK_HOLE);
+
+    return size >= n && (hole < 0 || (uint64_t)hole >= n);
+}
+
+static enum seam_status posix_map_shared(struct seam_io *io, const char *path, size_t n,
+                                         enum seam_map_mode mode, void **out, struct seam_fault *f)
+{
+    bool look = mode == SEAM_MAP_LOOK;
     enum seam_status st = SEAM_OK;
     struct stat s;
     void *p;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(
+        path, O_CLOEXEC | (look ? O_RDONLY : O_RDWR) | (mode == SEAM_MAP_MAKE ? O_CREAT : 0), 0666);
 
     (void)io;
     if (fd < 0) return fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot open");
-    if (fstat(fd, &s) != 0 || ((uint64_t)s.st_size < n && ftruncate(fd, (off_t)n) != 0)) {
-        st = fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot size");
-        goto done;
+    if (fstat(fd, &s) != 0) {
+        st = fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot stat");
+    } else if (mode != SEAM_MAP_MAKE && (uint64_t)s.st_size < n) {
+        st = seam_fault_set(f, SEAM_NOT_FOUND, path, (uint64_t)s.st_size,
+                            "the shared page is not whole");
+    } else if (look ? !is_whole(fd, (uint64_t)s.st_size, n)
+                    : reserve(fd, (uint64_t)s.st_size, n) != 0) {
+        st = look
+                 ? seam_fault_set(f, SEAM_NOT_FOUND, path, 0, "the shared page has a hole")
+                 : fail(f, path, SEAM_FAULT_NO_OFFSET, "cannot reserve the space of a shared page");
     }
-    p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (st != SEAM_OK) goto done;
+    p = mmap(NULL, n, look ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED) {
         st = fail(f, path, 0, "cannot map");
         goto done;
@@ -291,7 +330,15 @@ static enum seam_status posix_lock(struct seam_file *file, bool exclusive, struc
 
     do r = flock(fd_of(file), (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);
     while (r != 0 && errno == EINTR);
-    if (r == 0) return SEAM_OK;
+    if (r == 0) {
+#ifdef F_OFD_SETLK
+        /* A second lock beside the first, since nobody can ask after an flock without trying to take it. */
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+        if (exclusive) (void)fcntl(fd_of(file), F_OFD_SETLK, &whole);
+#endif
+        return SEAM_OK;
+    }
     if (errno != EWOULDBLOCK) return fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot lock");
     holder = lock_holder(fd_of(file));
     if (holder > 0)
@@ -299,6 +346,24 @@ static enum seam_status posix_lock(struct seam_file *file, bool exclusive, struc
                               "locked by process %ld; stop it, or wait until it ends", holder);
     return seam_fault_set(f, SEAM_CONFLICT, file->path, SEAM_FAULT_NO_OFFSET,
                           "locked by another process");
+}
+
+static bool posix_locked(struct seam_io *io, const char *path)
+{
+    bool held = false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    (void)io;
+    if (fd < 0) return false;
+#ifdef F_OFD_GETLK
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+#else
+    held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+#endif
+    close(fd);
+    return held;
 }
 
 static enum seam_status posix_rename(struct seam_io *io, const char *from, const char *to,
@@ -413,6 +478,7 @@ static const struct seam_io_ops posix_ops = {
     .map_shared = posix_map_shared,
     .unmap_shared = posix_unmap_shared,
     .lock = posix_lock,
+    .locked = posix_locked,
     .rename = posix_rename,
     .unlink = posix_unlink,
     .mkdir = posix_mkdir,

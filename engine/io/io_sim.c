@@ -15,7 +15,9 @@ struct seam_io_sim {
     pthread_mutex_t lock;
     struct seam_sim_disk disk;
     struct seam_rng rng;
-    uint64_t life;  /* changes at kill and reboot: handles of an earlier life are dead */
+    struct seam_rng
+        later;     /* when shared pages reach the disk: apart, so that it changes no other choice */
+    uint64_t life; /* changes at kill and reboot: handles of an earlier life are dead */
     uint64_t calls; /* injection points passed */
     uint64_t reads;
     uint64_t capacity; /* 0 = endless */
@@ -91,6 +93,7 @@ static enum seam_sim_fault_kind pass_point(struct seam_io_sim *s, enum call call
     enum seam_sim_fault_kind kind = s->planted;
 
     s->calls++;
+    seam_sim_shared_write_back(&s->disk, &s->later);
     if (kind == SEAM_SIM_NONE || s->calls < s->planted_at || !fault_applies(kind, call))
         return SEAM_SIM_NONE;
     if (s->fired && !s->sticky) return SEAM_SIM_NONE;
@@ -254,6 +257,11 @@ static enum seam_status sim_read_some(struct seam_file *file, uint64_t at, void 
     return st;
 }
 
+static bool full(struct seam_io_sim *s, uint64_t more)
+{
+    return s->capacity != 0 && seam_sim_used(&s->disk) + more > s->capacity;
+}
+
 /* The first `total` bytes of the slices, each slice one write of its own.                         */
 static enum seam_status write_slices(struct seam_io_sim *s, struct sim_file *h, uint64_t at,
                                      const struct seam_io_slice *slices, int count, uint64_t total,
@@ -262,8 +270,7 @@ static enum seam_status write_slices(struct seam_io_sim *s, struct sim_file *h, 
     struct seam_sim_node *n = h->node;
     uint64_t end = at + total;
 
-    if (s->capacity != 0 && end > n->live.size &&
-        seam_sim_used(&s->disk) + (end - n->live.size) > s->capacity)
+    if (end > n->live.size && full(s, end - n->live.size))
         return fail(f, SEAM_IO, h->file.path, ENOSPC, "cannot write");
     for (int i = 0; i < count && total > 0; i++) {
         uint64_t size = slices[i].size < total ? slices[i].size : total;
@@ -411,8 +418,23 @@ static void sim_unmap(struct seam_io *io, const uint8_t *p, size_t n)
     free((void *)(uintptr_t)p);
 }
 
-static enum seam_status sim_map_shared(struct seam_io *io, const char *given, size_t n, void **out,
-                                       struct seam_fault *f)
+/* The page that processes share, made from what the file holds when nobody has it mapped. */
+static enum seam_status shared_page(struct seam_sim_node *node, const char *path, size_t n,
+                                    struct seam_fault *f)
+{
+    if (node->shared != NULL && node->shared->size < n)
+        return seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
+                              "shared with %zu bytes already", node->shared->size);
+    if (node->shared != NULL) return SEAM_OK;
+    node->shared = calloc(1, sizeof *node->shared + n);
+    if (node->shared == NULL) return no_memory(f, path);
+    node->shared->size = n;
+    memcpy(node->shared + 1, node->live.data, n);
+    return SEAM_OK;
+}
+
+static enum seam_status sim_map_shared(struct seam_io *io, const char *given, size_t n,
+                                       enum seam_map_mode mode, void **out, struct seam_fault *f)
 {
     struct seam_io_sim *s = sim_of(io);
     char path[SEAM_PATH_MAX_BYTES];
@@ -423,23 +445,18 @@ static enum seam_status sim_map_shared(struct seam_io *io, const char *given, si
     pthread_mutex_lock(&s->lock);
     st = check_power(s, path, f);
     if (st == SEAM_OK)
-        st = open_node(s, path, SEAM_FILE_READ | SEAM_FILE_WRITE | SEAM_FILE_CREATE, &node, f);
-    if (st == SEAM_OK && node->live.size < n && !seam_sim_change_truncate(node, n))
-        st = no_memory(f, path);
-    if (st != SEAM_OK) goto done;
-    if (node->shared != NULL && node->shared->size < n) {
-        st = seam_fault_set(f, SEAM_INVALID, path, SEAM_FAULT_NO_OFFSET,
-                            "shared with %zu bytes already", node->shared->size);
-        goto done;
-    }
-    if (node->shared == NULL) {
-        node->shared = calloc(1, sizeof *node->shared + n);
-        if (node->shared == NULL) {
+        st = open_node(s, path, SEAM_FILE_WRITE | (mode == SEAM_MAP_MAKE ? SEAM_FILE_CREATE : 0u),
+                       &node, f);
+    if (st == SEAM_OK && node->live.size < n) {
+        if (mode != SEAM_MAP_MAKE)
+            st = fail(f, SEAM_NOT_FOUND, path, 0, "the shared page is not whole");
+        else if (full(s, n - node->live.size))
+            st = fail(f, SEAM_IO, path, ENOSPC, "cannot reserve the space of a shared page");
+        else if (!seam_sim_change_truncate(node, n))
             st = no_memory(f, path);
-            goto done;
-        }
-        node->shared->size = n;
     }
+    if (st == SEAM_OK) st = shared_page(node, path, n, f);
+    if (st != SEAM_OK) goto done;
     node->shared->maps++;
     *out = node->shared + 1;
 done:
@@ -484,6 +501,21 @@ static enum seam_status sim_lock(struct seam_file *file, bool exclusive, struct 
 done:
     pthread_mutex_unlock(&s->lock);
     return st;
+}
+
+static bool sim_locked(struct seam_io *io, const char *given)
+{
+    struct seam_io_sim *s = sim_of(io);
+    char path[SEAM_PATH_MAX_BYTES];
+    struct seam_sim_node *n;
+    bool held;
+
+    if (normalise(given, path, NULL) != SEAM_OK) return false;
+    pthread_mutex_lock(&s->lock);
+    n = s->power_is_off ? NULL : seam_sim_find(&s->disk, path);
+    held = n != NULL && n->lock_exclusive;
+    pthread_mutex_unlock(&s->lock);
+    return held;
 }
 
 /* ---- names ---- */
@@ -704,6 +736,7 @@ static const struct seam_io_ops sim_ops = {
     .map_shared = sim_map_shared,
     .unmap_shared = sim_unmap_shared,
     .lock = sim_lock,
+    .locked = sim_locked,
     .rename = sim_rename,
     .unlink = sim_unlink,
     .mkdir = sim_mkdir,
@@ -724,6 +757,7 @@ struct seam_io_sim *seam_io_sim_new(uint64_t seed)
     s->io.ops = &sim_ops;
     s->life = 1;
     seam_rng_seed(&s->rng, seed);
+    seam_rng_seed(&s->later, ~seed);
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }

@@ -3,7 +3,9 @@
  * Model: each file holds its *durable* content (what a power cut leaves) and a list of writes since
  * the last sync. Names (create, rename, unlink, link) become durable when their folder is synced. A power
  * cut keeps an arbitrary subset of the unsynced writes and names, chosen by the seed: each unsynced
- * write is kept, lost, or torn at a 512-byte boundary, and writes may be kept out of order.
+ * write is kept, lost, or torn at a 512-byte boundary, and writes may be kept out of order. A page that
+ * processes share is written back now and then, unasked: a power cut gives back an older one, zeros,
+ * or sectors of several moments.
  * Every call to the interface that changes or syncs state has a number (1, 2, 3 ...): the
  * "injection point" at which a fault can be planted, so that a test can try them all.
  * Papers: ALICE (Pillai et al., OSDI 2014); "Can applications recover from fsync failures?"

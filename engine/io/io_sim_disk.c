@@ -95,6 +95,24 @@ static bool apply(struct seam_buf *content, const struct seam_sim_change *c)
     return c->n == 0 || apply_write(content, c, c->at, c->at + c->n);
 }
 
+void seam_sim_shared_write_back(struct seam_sim_disk *d, struct seam_rng *r)
+{
+    for (struct seam_sim_node *n = d->nodes; n != NULL; n = n->next) {
+        const uint8_t *page = (const uint8_t *)(n->shared + 1);
+
+        if (n->shared == NULL || seam_rng_below(r, 8) != 0) continue;
+        if (n->durable.size < n->shared->size && !apply_truncate(&n->durable, n->shared->size))
+            continue; /* for want of memory: not this time */
+        for (size_t at = 0; at < n->shared->size && at < n->durable.size; at += SEAM_SIM_SECTOR) {
+            size_t left = n->durable.size - at;
+
+            if (seam_rng_below(r, 8) != 0) /* most of the page goes at once, a sector later */
+                memcpy(n->durable.data + at, page + at,
+                       left < SEAM_SIM_SECTOR ? left : SEAM_SIM_SECTOR);
+        }
+    }
+}
+
 static bool remember(struct seam_sim_node *n, struct seam_sim_change c)
 {
     if (!grow((void **)&n->changes, &n->changes_cap, n->changes_count, sizeof c)) return false;

@@ -23,7 +23,7 @@ struct seam_sim_change {
     uint8_t *data;  /* WRITE: NULL = zeros          */
 };
 
-/* A page shared between "processes": survives its unmapping, not a power cut.                     */
+/* A page shared between "processes": survives its unmapping; a power cut leaves what was last written back. */
 struct seam_sim_shared {
     size_t size;
     unsigned maps;
@@ -87,6 +87,8 @@ bool seam_sim_change_truncate(struct seam_sim_node *n, uint64_t size);
 
 void seam_sim_node_unref(struct seam_sim_disk *d, struct seam_sim_node *n);
 void seam_sim_shared_detach(struct seam_sim_node *n);
+/* The kernel writes some sectors of some shared pages back, whenever it likes.                     */
+void seam_sim_shared_write_back(struct seam_sim_disk *d, struct seam_rng *r);
 
 /* Makes a file's changes, or the changes of names in a folder, durable. With `lossy`, each is made
  * durable or forgotten as the generator says: a sync that failed.                                 */

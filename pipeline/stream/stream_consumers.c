@@ -166,7 +166,7 @@ enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
     c->io = io;
     (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
     st = seam_path_join(path, dir, "consumers", f);
-    if (st == SEAM_OK) st = seam_io_map_shared(io, path, sizeof(struct page), &p, f);
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, sizeof(struct page), SEAM_MAP_MAKE, &p, f);
     c->page = p;
     if (st == SEAM_OK) st = restore(c, f);
     if (st != SEAM_OK) {

@@ -2,9 +2,11 @@
 #include "tests/common/check_main.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,18 +179,36 @@ static void check_lock_and_share(struct seam_io *io, const char *dir)
     ASSERT_OK(seam_file_open(io, in(dir, "LOCK"), SEAM_FILE_WRITE, &b, &f), &f);
     ASSERT_STATUS(seam_file_lock(b, false, NULL), SEAM_CONFLICT);
     seam_file_close(a);
+    ck_assert(!seam_io_locked(io, in(dir, "LOCK")));
     ASSERT_OK(seam_file_lock(b, true, &f), &f);
+    ck_assert(seam_io_locked(io, in(dir, "LOCK")));
+    ck_assert(seam_io_locked(io, in(dir, "LOCK"))); /* asking took nothing */
     seam_file_close(b);
+    ck_assert(!seam_io_locked(io, in(dir, "LOCK")));
+    ck_assert(!seam_io_locked(io, in(dir, "nobody")));
 
-    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, (void **)&p, &f), &f);
-    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, (void **)&q, &f), &f);
+    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, SEAM_MAP_MAKE, (void **)&p, &f), &f);
+    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, SEAM_MAP_MAKE, (void **)&q, &f), &f);
     ck_assert_uint_eq(q[9], 0);
     p[9] = 77;
     ck_assert_uint_eq(q[9], 77);
     seam_io_unmap_shared(io, p, 4096);
     seam_io_unmap_shared(io, q, 4096);
-    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, (void **)&p, &f), &f);
+    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, SEAM_MAP_MAKE, (void **)&p, &f), &f);
     ck_assert_uint_eq(p[9], 77);
+    /* Joining and looking make nothing; a page that is not whole is as good as none. */
+    q = NULL;
+    ASSERT_STATUS(seam_io_map_shared(io, in(dir, "none"), 4096, SEAM_MAP_JOIN, (void **)&q, NULL),
+                  SEAM_NOT_FOUND);
+    ASSERT_STATUS(seam_io_map_shared(io, in(dir, "none"), 4096, SEAM_MAP_LOOK, (void **)&q, NULL),
+                  SEAM_NOT_FOUND);
+    ck_assert(!seam_io_exists(io, in(dir, "none")));
+    ASSERT_OK(seam_io_write_new(io, in(dir, "short"), "x", 1, false, &f), &f);
+    ASSERT_STATUS(seam_io_map_shared(io, in(dir, "short"), 4096, SEAM_MAP_JOIN, (void **)&q, NULL),
+                  SEAM_NOT_FOUND);
+    ASSERT_OK(seam_io_map_shared(io, in(dir, "page"), 4096, SEAM_MAP_LOOK, (void **)&q, &f), &f);
+    ck_assert_uint_eq(q[9], 77);
+    seam_io_unmap_shared(io, q, 4096);
     ASSERT_STATUS(seam_futex_wait(p, 1, UINT64_MAX), SEAM_OK);
     ASSERT_STATUS(seam_futex_wait(p, 0, 1000000), SEAM_TIMEOUT);
     seam_io_unmap_shared(io, p, 4096);
@@ -379,6 +399,106 @@ static void test_sim_kill_keeps_the_page_cache(void)
     seam_io_sim_free(s);
 }
 
+/* Goal: a page without a place on the disk is refused, and touching one that was mapped never kills. */
+static void test_a_full_disk_refuses_a_shared_page(void)
+{
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct rlimit small = {.rlim_cur = 1024, .rlim_max = 1024};
+    struct seam_fault f = {0};
+    void *p = NULL;
+    int how = 0;
+    pid_t pid;
+
+    seam_io_sim_set_capacity(s, 1000);
+    ASSERT_STATUS(seam_io_map_shared(seam_io_sim_io(s), "page", 4096, SEAM_MAP_MAKE, &p, &f),
+                  SEAM_IO);
+    ck_assert_int_eq(f.os_errno, ENOSPC);
+    seam_io_sim_free(s);
+    pid = fork();
+    if (pid == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &small) != 0) _exit(1);
+        _exit(seam_io_map_shared(seam_io_posix(), in(test_dir(), "page"), 4096, SEAM_MAP_MAKE, &p,
+                                 NULL) == SEAM_IO
+                  ? 0
+                  : 2);
+    }
+    ck_assert_int_eq(waitpid(pid, &how, 0), pid);
+    ck_assert(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+}
+
+/* Goal: after a failed sync, whoever takes the writer's lock next makes durable what can be read.
+ * Method: a file's sync or its folder's fails; lock, unlock, power cut; all of it is there. */
+static void test_a_failed_sync_is_mended_by_the_next_writer(void)
+{
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct seam_io_sim *s = seam_io_sim_new(test_seed() + seed);
+        struct seam_io *io = seam_io_sim_io(s);
+        struct seam_fault f = {0};
+        struct seam_file *a = NULL, *lock = NULL;
+        struct seam_buf back = {0};
+        bool names = seed % 2 == 1;
+
+        ASSERT_OK(seam_io_mkdir(io, "d", &f), &f);
+        ASSERT_OK(seam_io_write_atomic(io, "d/other", "other", 5, &f), &f);
+        if (names) {
+            seam_io_sim_plant(s, SEAM_SIM_SYNC_FAIL, 2 + seed % 4, false);
+            ASSERT_STATUS(seam_io_write_atomic(io, "d/a", "hello", 5, NULL), SEAM_IO);
+        } else {
+            ASSERT_OK(seam_io_write_atomic(io, "d/a", "-----", 5, &f), &f);
+            ASSERT_OK(seam_file_open(io, "d/a", SEAM_FILE_WRITE, &a, &f), &f);
+            ASSERT_OK(seam_file_write(a, 0, "hello", 5, &f), &f);
+            seam_io_sim_plant(s, SEAM_SIM_SYNC_FAIL, 1, false);
+            ASSERT_STATUS(seam_file_datasync(a, NULL), SEAM_IO);
+            seam_file_close(a);
+        }
+        seam_io_sim_clear(s);
+        ck_assert(seam_io_unsynced(io, "d"));
+        ASSERT_OK(seam_writer_lock(io, "d", &lock, &f), &f);
+        seam_file_close(lock);
+        ck_assert(!seam_io_unsynced(io, "d"));
+        if (seam_io_exists(io, "d/a")) {
+            seam_io_sim_reboot(s);
+            ASSERT_OK(seam_io_read_all(io, "d/a", 100, &back, &f), &f);
+            ck_assert_mem_eq(back.data, "hello", 5);
+        } else {
+            ck_assert(names); /* the copy's sync failed before it had the name */
+        }
+        seam_buf_free(&back);
+        seam_io_sim_free(s);
+    }
+}
+
+/* Goal: a shared page comes back from a power cut as any older one, now and then as zeros. */
+static void test_sim_shared_pages_come_back_older(void)
+{
+    uint64_t older = 0, zero = 0, newest = 0;
+
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct seam_io_sim *s = seam_io_sim_new(test_seed() + seed);
+        struct seam_io *io = seam_io_sim_io(s);
+        struct seam_fault f = {0};
+        uint32_t *p = NULL;
+
+        ASSERT_OK(seam_io_map_shared(io, "page", 4096, SEAM_MAP_MAKE, (void **)&p, &f), &f);
+        ASSERT_OK(seam_io_sync_dir(io, ".", &f), &f);
+        for (uint32_t n = 1; n <= 10; n++) {
+            p[0] = n;
+            ASSERT_OK(seam_io_write_new(io, "else", "x", 1, false, &f), &f);
+        }
+        seam_io_unmap_shared(io, p, 4096);
+        seam_io_sim_reboot(s);
+        ASSERT_OK(seam_io_map_shared(io, "page", 4096, SEAM_MAP_MAKE, (void **)&p, &f), &f);
+        ck_assert_uint_le(p[0], 10);
+        zero += p[0] == 0;
+        newest += p[0] == 10;
+        older += p[0] > 0 && p[0] < 10;
+        seam_io_unmap_shared(io, p, 4096);
+        seam_io_sim_free(s);
+    }
+    ck_assert(older > 10 && zero > 0 && newest > 0);
+}
+
 static void test_sim_failed_sync_poisons_and_drops(void)
 {
     uint64_t lost = 0;
@@ -528,6 +648,9 @@ int main(int argc, char **argv)
         T(test_sim_names_need_their_folder_synced),
         T(test_sim_kill_keeps_the_page_cache),
         T(test_sim_failed_sync_poisons_and_drops),
+        T(test_a_full_disk_refuses_a_shared_page),
+        T(test_a_failed_sync_is_mended_by_the_next_writer),
+        T(test_sim_shared_pages_come_back_older),
         T(test_sim_faults_and_capacity),
         T(test_sim_is_deterministic),
     };

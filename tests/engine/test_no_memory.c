@@ -95,7 +95,7 @@ static enum seam_status names(struct seam_io *io, const char *dir)
     if (st == SEAM_OK) st = seam_io_link(io, other, path, NULL);
     if (st == SEAM_OK) st = seam_io_list(io, dir, &l, NULL);
     if (st == SEAM_OK) st = seam_path_join(path, dir, "page", NULL);
-    if (st == SEAM_OK) st = seam_io_map_shared(io, path, 64, &shared, NULL);
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, 64, SEAM_MAP_MAKE, &shared, NULL);
     if (shared != NULL) seam_io_unmap_shared(io, shared, 64);
     seam_io_list_free(&l);
     seam_buf_free(&b);

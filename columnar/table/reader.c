@@ -168,11 +168,18 @@ enum seam_status columnar_resolve(const struct columnar_reader *r,
     case COLUMNAR_AS_OF_LSN: *lsn = as_of->number; return columnar_state_readable(&r->s, *lsn, f);
     case COLUMNAR_AS_OF_TIME: return resolve_time(r, as_of->wall_us, lsn, f);
     case COLUMNAR_AS_OF_SNAPSHOT:
-        for (size_t i = 0; i < n; i++)
-            if (s[i].id == as_of->number) {
-                *lsn = s[i].lsn;
+        for (size_t lo = 0, hi = n; lo < hi;) { /* ids ascend */
+            size_t mid = (lo + hi) / 2;
+
+            if (s[mid].id == as_of->number) {
+                *lsn = s[mid].lsn;
                 return SEAM_OK;
             }
+            if (s[mid].id < as_of->number)
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
         return seam_fault_set(f, SEAM_NOT_FOUND, r->s.dir, SEAM_FAULT_NO_OFFSET,
                               "there is no snapshot %" PRIu64 "; kept are %" PRIu64 " to %" PRIu64,
                               as_of->number, n > 0 ? s[0].id : 0, n > 0 ? s[n - 1].id : 0);

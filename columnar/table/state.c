@@ -140,12 +140,11 @@ enum seam_status columnar_state_add_snapshot(struct columnar_state *s, uint64_t 
                                              int64_t wall_us)
 {
     if (s->snapshot_count == SNAPSHOTS_MAX) {
-        /* Thin the older half: every other one goes. AS OF LSN does not need them. */
-        size_t kept = 0;
-
-        for (size_t i = 0; i < s->snapshot_count; i++)
-            if (i >= s->snapshot_count / 2 || (i & 1) == 0) s->snapshots[kept++] = s->snapshots[i];
-        s->snapshot_count = kept;
+        /* The oldest go, many at once: what is left answers exactly, and what is older is refused with the range.
+         * AS OF LSN needs none of them. */
+        s->snapshot_count -= SNAPSHOTS_MAX / 8;
+        memmove(s->snapshots, s->snapshots + SNAPSHOTS_MAX / 8,
+                s->snapshot_count * sizeof *s->snapshots);
     }
     if (s->snapshot_count == s->snapshot_cap) {
         size_t cap = s->snapshot_cap == 0 ? 64 : 2 * s->snapshot_cap;
@@ -402,7 +401,8 @@ static enum seam_status decode_marks(struct columnar_state *s, struct seam_reade
     uint64_t count = seam_read_varint(r);
     struct columnar_snapshot last = {0};
 
-    if (r->bad || count > seam_reader_left(r)) return corrupt(s, f, "the snapshots are cut short");
+    if (r->bad || count > seam_reader_left(r) || count > SNAPSHOTS_MAX)
+        return corrupt(s, f, "the snapshots are cut short");
     for (uint64_t i = 0; i < count; i++) {
         last.id += seam_read_varint(r);
         last.lsn += seam_read_varint(r);

@@ -44,7 +44,7 @@ enum {
     JOURNAL_RECORD_HEAD = 8,
     KILLS_HEAD = SEAM_FILEHEAD_BYTES,
     JOURNAL_RECORD_MAX = 256 << 20,
-    SNAPSHOTS_MAX = 65536
+    SNAPSHOTS_MAX = 1 << 20 /* publications of which the time and the number are kept: 24 MiB */
 };
 extern const struct seam_filehead_format columnar_journal_format, columnar_kills_format;
 #define COLUMNAR_KIND SEAM_MANIFEST_KIND('C', 'O', 'L', 'M')

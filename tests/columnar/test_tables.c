@@ -7,6 +7,7 @@
 
 #include "columnar/columnar.h"
 #include "columnar/exec/query.h"
+#include "columnar/table/state.h"
 #include "engine/base/rng.h"
 #include "tests/common/check_main.h"
 
@@ -405,6 +406,118 @@ static void test_resolve_names_what_can_be_read(void)
     shop_close(&x);
 }
 
+static const char pair_json[] =
+    "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":"
+    "\"int64\"},{\"name\":\"v\",\"type\":\"int64\"}]}";
+
+static struct columnar_writer *pair_open(const struct columnar_options *opt)
+{
+    struct columnar_writer *w = NULL;
+    struct seam_schema s = {0};
+    struct seam_fault f = {0};
+
+    ASSERT_OK(seam_schema_parse(pair_json, strlen(pair_json), &s, &f), &f);
+    ASSERT_OK(columnar_open_writer(seam_io_posix(), test_dir(), opt, &w, &f), &f);
+    ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
+    seam_schema_free(&s);
+    return w;
+}
+
+static void pair_put(struct columnar_writer *w, int64_t k, int64_t v, seam_lsn_t lsn, int64_t wall)
+{
+    struct seam_value values[] = {seam_v_int(k), seam_v_int(v)};
+    struct seam_fault f = {0};
+
+    if (columnar_upsert(w, 0, values, lsn, NULL, &f) != SEAM_OK ||
+        columnar_publish(w, lsn, wall, &f) != SEAM_OK)
+        ck_abort_msg("LSN %llu: %s", (unsigned long long)lsn, f.why);
+}
+
+static int64_t pair_get(const struct columnar_reader *r, int64_t k, seam_lsn_t lsn)
+{
+    struct seam_value key[] = {seam_v_int(k), seam_v_null()}, values[2];
+    struct seam_buf text = {0};
+    struct seam_fault f = {0};
+
+    ASSERT_OK(columnar_get(r, 0, key, lsn, values, &text, &f), &f);
+    seam_buf_free(&text);
+    return values[1].i;
+}
+
+/* More publications than one journal's rows: each second is answered as it was, each number is found. */
+static void test_as_of_is_exact_over_many_publications(void)
+{
+    enum { MANY = 70000, SECOND = 1000000 };
+    const int64_t began = 1800000000000000;
+    struct columnar_options opt = {.no_sync = true, .history_us = UINT64_C(1) << 60};
+    struct columnar_writer *w = pair_open(&opt);
+    struct columnar_reader *r = NULL;
+    struct seam_fault f = {0};
+    seam_lsn_t lsn;
+
+    for (int i = 1; i <= MANY; i++) pair_put(w, 1, i, (seam_lsn_t)i, began + (int64_t)i * SECOND);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &r, &f), &f);
+    for (int i = 1; i <= MANY; i += 13) {
+        struct columnar_as_of at = {.kind = COLUMNAR_AS_OF_TIME,
+                                    .wall_us = began + (int64_t)i * SECOND + SECOND / 2};
+
+        if (columnar_resolve(r, &at, &lsn, &f) != SEAM_OK || lsn != (seam_lsn_t)i)
+            ck_abort_msg("AS OF TIME of publication %d is LSN %llu", i, (unsigned long long)lsn);
+        at = (struct columnar_as_of){.kind = COLUMNAR_AS_OF_SNAPSHOT, .number = (uint64_t)i};
+        if (columnar_resolve(r, &at, &lsn, &f) != SEAM_OK || lsn != (seam_lsn_t)i)
+            ck_abort_msg("AS OF SNAPSHOT %d is LSN %llu", i, (unsigned long long)lsn);
+    }
+    ck_assert_int_eq(pair_get(r, 1, 3), 3);
+    columnar_close_reader(r);
+    columnar_close_writer(w);
+}
+
+/* Past what is kept, the oldest go and nothing between: older moments are refused, the others stay exact. */
+static void test_publications_are_forgotten_from_the_oldest(void)
+{
+    struct columnar_state s = {0};
+    size_t n = (size_t)SNAPSHOTS_MAX + 1000;
+
+    for (size_t i = 1; i <= n; i++)
+        if (columnar_state_add_snapshot(&s, i, i, (int64_t)i) != SEAM_OK) ck_abort_msg("no memory");
+    ck_assert_uint_le(s.snapshot_count, SNAPSHOTS_MAX);
+    ck_assert_uint_ge(s.snapshot_count, SNAPSHOTS_MAX / 8 * 7);
+    for (size_t i = 0; i < s.snapshot_count; i++)
+        if (s.snapshots[i].id != n - s.snapshot_count + 1 + i) ck_abort_msg("a gap at %zu", i);
+    columnar_state_free(&s);
+}
+
+/* A version that ends right after the horizon is seen AS OF the horizon itself. */
+static void test_the_horizon_itself_can_be_read(void)
+{
+    enum { LAST = 24 };
+    struct columnar_options opt = {.no_sync = true, .history_us = UINT64_C(1) << 60};
+    struct columnar_writer *w = pair_open(&opt);
+
+    for (int i = 1; i <= LAST; i++) {
+        struct seam_value slow[] = {seam_v_int(2), seam_v_int(i)};
+
+        if (i % 3 == 0) ASSERT_OK(columnar_upsert(w, 0, slow, (seam_lsn_t)i, NULL, NULL), NULL);
+        pair_put(w, 1, i, (seam_lsn_t)i, i);
+    }
+    for (seam_lsn_t horizon = 3; horizon <= LAST; horizon++) {
+        struct columnar_vacuum plan;
+        struct columnar_maintenance done;
+        struct columnar_reader *r = NULL;
+        struct seam_fault f = {0};
+
+        ASSERT_OK(columnar_vacuum(w, horizon, false, true, &plan, &f), &f);
+        ASSERT_OK(columnar_compact(w, &done, &f), &f);
+        ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &r, &f), &f);
+        for (seam_lsn_t at = columnar_history_from(r); at <= LAST; at++) {
+            ck_assert_int_eq(pair_get(r, 1, at), (int64_t)at);
+            ck_assert_int_eq(pair_get(r, 2, at), (int64_t)(at / 3 * 3));
+        }
+        columnar_close_reader(r);
+    }
+    columnar_close_writer(w);
+}
+
 struct life {
     const struct model *m;
     seam_lsn_t from, to;
@@ -722,7 +835,10 @@ static const struct named_test tests[] = {T(test_columns_are_added_dropped_renam
                                           T(test_vacuum_keeps_tags_and_refuses_pins),
                                           T(test_rollback_then_replay_is_the_same),
                                           T(test_diff_tells_net_and_every_change),
-                                          T(test_resolve_names_what_can_be_read)};
+                                          T(test_resolve_names_what_can_be_read),
+                                          T(test_as_of_is_exact_over_many_publications),
+                                          T(test_publications_are_forgotten_from_the_oldest),
+                                          T(test_the_horizon_itself_can_be_read)};
 
 int main(int argc, char **argv)
 {

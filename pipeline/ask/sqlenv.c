@@ -1,8 +1,10 @@
+/* sqlenv - finds the tables that a statement names, and opens what holds them. */
 #include "pipeline/ask/sqlenv.h"
 
 #include <string.h>
 
 #include "engine/values/row.h"
+#include "pipeline/sinks/columns.h"
 
 /* ---- a table of the row store as rows ---- */
 
@@ -93,109 +95,38 @@ static enum seam_status resolve_table(struct ask_sql_platform *s, const char *na
     return SEAM_OK;
 }
 
-/* ---- a view as rows: they are few, so they are gathered ---- */
+/* ---- a table that a sink gives row by row ---- */
 
-struct view_rows {
-    struct seam_value *rows;
-    size_t count, cap, next;
-    int n;
-    struct seam_arena *a;
-};
-
-static enum seam_status gather(void *ctx, const struct view_column *columns, int n,
-                               const struct seam_value *row)
-{
-    struct view_rows *v = ctx;
-
-    (void)columns;
-    if (v->count == v->cap) {
-        size_t cap = v->cap == 0 ? 64 : v->cap * 2;
-        struct seam_value *more = seam_arena_alloc(v->a, cap * (size_t)n * sizeof *more);
-
-        if (more == NULL) return SEAM_NOMEM;
-        if (v->count > 0) memcpy(more, v->rows, v->count * (size_t)n * sizeof *more);
-        v->rows = more;
-        v->cap = cap;
-    }
-    for (int i = 0; i < n; i++) {
-        struct seam_value *out = &v->rows[v->count * (size_t)n + (size_t)i];
-
-        *out = row[i];
-        if (out->type == SEAM_V_TEXT &&
-            (out->s = seam_arena_strdup(v->a, row[i].s, row[i].len)) == NULL)
-            return SEAM_NOMEM;
-    }
-    v->count++;
-    return SEAM_OK;
-}
-
-static enum seam_status view_next(void *ctx, struct seam_value *values, struct seam_fault *f)
-{
-    struct view_rows *v = ctx;
-
-    (void)f;
-    if (v->next == v->count) return SEAM_END;
-    memcpy(values, v->rows + v->next++ * (size_t)v->n, (size_t)v->n * sizeof *values);
-    return SEAM_OK;
-}
-
-static enum seam_status view_rewind(void *ctx, struct seam_fault *f)
-{
-    (void)f;
-    ((struct view_rows *)ctx)->next = 0;
-    return SEAM_OK;
-}
-
-static enum seam_status open_views(struct ask_sql_platform *s, struct seam_fault *f)
-{
-    char dir[SEAM_PATH_MAX_BYTES];
-    enum seam_status st;
-
-    if (s->views != NULL) return SEAM_OK;
-    st = platform_sink_path(s->platform, "view", dir, f);
-    return st == SEAM_OK ? view_reader_open(s->platform->io, dir, &s->views, f) : st;
-}
-
-static enum seam_status resolve_view(struct ask_sql_platform *s, const char *name,
+static enum seam_status resolve_sink(struct ask_sql_platform *s, size_t sink, const char *name,
                                      const struct columnar_sql_moment *m, struct seam_arena *a,
                                      struct columnar_sql_rows *out, struct seam_fault *f)
 {
-    struct view_rows *v = seam_arena_zalloc(a, sizeof *v);
-    const struct view_column *described;
-    struct columnar_plan_column *columns;
-    struct view_position at;
-    enum seam_status st;
+    size_t n;
+    const struct sink_ops *ops = sink_list(&n)[sink];
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = SEAM_OK;
 
-    if (m->kind != COLUMNAR_SQL_NOW)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, "sql", SEAM_FAULT_NO_OFFSET,
-                              "a view has no past: ask gold AS OF instead");
-    if (v == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
-    st = open_views(s, f);
-    if (st == SEAM_OK) st = view_describe(s->views, name, &described, &v->n, f);
-    if (st != SEAM_OK) return st;
-    v->a = a;
-    columns = seam_arena_zalloc(a, (size_t)v->n * sizeof *columns);
-    if (columns == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
-    for (int i = 0; i < v->n; i++) {
-        columns[i] = (struct columnar_plan_column){
-            seam_arena_strdup(a, described[i].name, strlen(described[i].name)), described[i].type,
-            described[i].scale};
-        if (columns[i].name == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
+    if (s->state[sink] == NULL) {
+        st = platform_sink_path(s->platform, ops->name, dir, f);
+        if (st == SEAM_OK) st = ops->tables->open(s->platform, dir, &s->state[sink], f);
     }
-    st = view_scan(s->views, name, gather, v, f);
-    view_reader_position(s->views, &at);
-    *out = (struct columnar_sql_rows){columns, v->n, {view_next, view_rewind, v}, at.lsn};
-    return st;
+    return st == SEAM_OK ? ops->tables->rows(s->state[sink], name, m, a, out, f) : st;
 }
 
 static enum seam_status resolve(void *ctx, const char *name, const struct columnar_sql_moment *m,
                                 struct seam_arena *a, struct columnar_sql_rows *out,
                                 struct seam_fault *f)
 {
-    return strncmp(name, "view_", 5) == 0 ? resolve_view(ctx, name + 5, m, a, out, f)
-                                          : resolve_table(ctx, name, m, a, out, f);
+    size_t n;
+    const struct sink_ops *const *all = sink_list(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *prefix = all[i]->tables != NULL ? all[i]->tables->prefix : NULL;
+
+        if (prefix != NULL && strncmp(name, prefix, strlen(prefix)) == 0)
+            return resolve_sink(ctx, i, name + strlen(prefix), m, a, out, f);
+    }
+    return resolve_table(ctx, name, m, a, out, f);
 }
 
 /* Names of the row store's tables, for "did you mean": schemas outlive the transaction only as ids, so the texts are
@@ -213,21 +144,31 @@ static size_t names(void *ctx, const char **out, size_t max)
     return n;
 }
 
+static bool has_columns(const struct ask_sql_platform *s, const struct sink_ops *ops)
+{
+    return ops->tables != NULL && ops->tables->columns &&
+           platform_sink_config(s->platform, ops->name) != NULL;
+}
+
+/* Those of the sinks with column tables that have published. */
 static enum seam_status open_readers(struct ask_sql_platform *s, struct seam_fault *f)
 {
-    static const char *const sinks[] = {"warehouse", "gold"};
+    size_t n;
+    const struct sink_ops *const *all = sink_list(&n);
     enum seam_status st = SEAM_OK;
 
-    for (size_t i = 0; st == SEAM_OK && i < SEAM_ARRAY_LEN(sinks); i++) {
-        struct columnar_options o = {.clock = s->platform->clock};
+    s->reader_count = s->readers_wanted = 0;
+    for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         struct seam_fault none = {0};
         char dir[SEAM_PATH_MAX_BYTES];
 
-        st = platform_sink_path(s->platform, sinks[i], dir, f);
+        if (!has_columns(s, all[i])) continue;
+        s->readers_wanted++;
+        st = platform_sink_path(s->platform, all[i]->name, dir, f);
         if (st != SEAM_OK || !seam_io_exists(s->platform->io, dir)) continue;
-        st = columnar_open_reader(s->platform->io, dir, &o, &s->readers[s->reader_count], &none);
+        st = sink_columns_reader(s->platform, dir, &s->readers[s->reader_count], &none);
         if (st == SEAM_OK)
-            s->reader_count++;
+            s->reader_of[s->reader_count++] = all[i]->name;
         else if (st == SEAM_NOT_FOUND)
             st = SEAM_OK; /* never published */
         else if (f != NULL)
@@ -256,8 +197,12 @@ static void close_statement(struct ask_sql_platform *s)
         s->txn[i] = NULL;
     }
     s->n_open = 0;
-    view_reader_close(s->views);
-    s->views = NULL;
+    for (size_t i = 0; i < SINKS_MAX; i++) {
+        size_t n;
+
+        if (s->state[i] != NULL) sink_list(&n)[i]->tables->close(s->state[i]);
+        s->state[i] = NULL;
+    }
 }
 
 enum seam_status ask_sql_platform_next(struct ask_sql_platform *s, struct seam_fault *f)
@@ -265,9 +210,9 @@ enum seam_status ask_sql_platform_next(struct ask_sql_platform *s, struct seam_f
     enum seam_status st = SEAM_OK;
 
     close_statement(s);
-    if (s->reader_count < 2) { /* a sink may have published for the first time */
+    if (s->reader_count == 0 ||
+        s->reader_count < s->readers_wanted) { /* a sink may have published for the first time */
         for (size_t i = 0; i < s->reader_count; i++) columnar_close_reader(s->readers[i]);
-        s->reader_count = 0;
         st = open_readers(s, f);
     } else {
         for (size_t i = 0; st == SEAM_OK && i < s->reader_count; i++)

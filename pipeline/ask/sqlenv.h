@@ -1,27 +1,32 @@
 /* sqlenv - what SQL sees of a platform: the warehouse's and gold's tables, the row store's, and the views.
  *
  *   silver_products, bronze_changes ...   warehouse       gold_daily_revenue ...   gold
- *   products, orders ...                  row store       view_NAME                dashboard view          */
+ *   products, orders ...                  row store       view_NAME                dashboard view
+ *
+ * The warehouse's, gold's and the views' come by way of the list of sinks (pipeline/sinks/tables.h).  */
 #ifndef SEAM_PIPELINE_SQLENV_H
 #define SEAM_PIPELINE_SQLENV_H
 
 #include "columnar/sql/sql.h"
 #include "oltp/oltp.h"
 #include "pipeline/platform.h"
-#include "pipeline/view/view.h"
+#include "pipeline/sinks/sink.h"
+#include "pipeline/sinks/tables.h"
 
 enum { SQL_OPEN_MAX = 16 };
 
 struct ask_sql_platform {
     const struct platform *platform;
-    struct columnar_reader *readers[2];
-    size_t reader_count;
+    struct columnar_reader *readers[SINKS_MAX];
+    const char *reader_of[SINKS_MAX]; /* the sink whose tables they are */
+    size_t reader_count, readers_wanted;
     struct columnar_sql_env env;
     /* opened on demand, for one statement */
     struct oltp *db[SQL_OPEN_MAX];
     struct oltp_txn *txn[SQL_OPEN_MAX];
     int n_open;
-    struct view_reader *views;
+    void *state
+        [SINKS_MAX]; /* of sinks that give rows (sink_ops.tables), by their place in the list */
 };
 
 SEAM_MUST_USE enum seam_status

@@ -1,6 +1,7 @@
 /* sink_audit - the stream into the audit of orders (pipeline/audit/audit.h). */
 #include "pipeline/audit/audit.h"
 #include "pipeline/sinks/keys.h"
+#include "pipeline/sinks/own_rows.h"
 
 struct audit_sink {
     struct sink sink;
@@ -66,4 +67,5 @@ const struct sink_ops sink_audit = {
     .applied = audit_applied,
     .close = audit_close,
     .size = sizeof(struct audit_sink),
+    .verify = sink_own_rows_verify,
 };

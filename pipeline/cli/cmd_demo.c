@@ -13,9 +13,12 @@
 #include "pipeline/cli/story.h"
 #include "pipeline/relay/relay.h"
 #include "pipeline/shop/assets.h"
+#include "pipeline/sinks/columns.h"
 #include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/sink.h"
+#include "pipeline/sinks/vectors/vectors.h"
 #include "pipeline/stream/stream.h"
+#include "pipeline/view/view.h"
 
 enum { CATCH_UP_TIMEOUT_S = 120, SIGHT_TIMEOUT_US = 10000000 };
 
@@ -95,7 +98,7 @@ static enum seam_status start_parts(struct demo *d)
     const struct sink_ops *const *all = sink_list(&n);
     enum seam_status st = start_part(d, "relay", NULL);
 
-    assert(n + 1 <= CHILDREN_MAX);
+    static_assert(SINKS_MAX + 1 <= CHILDREN_MAX, "a child for the relay and each sink");
     for (size_t i = 0; st == SEAM_OK && i < n; i++) st = start_part(d, "sink", all[i]->name);
     return st;
 }
@@ -178,10 +181,11 @@ static enum seam_status offset_of(struct demo *d, seam_lsn_t lsn, uint64_t *offs
     return st;
 }
 
-static enum seam_status show_path(struct demo *d, const char *what, const struct cli_expectation *e,
-                                  uint64_t start_ns, const struct oltp_commit *commit)
+static enum seam_status show_path(struct demo *d, const char *what,
+                                  const struct sink_expectation *e, uint64_t start_ns,
+                                  const struct oltp_commit *commit)
 {
-    struct cli_sighting seen[PROBE_COUNT];
+    struct cli_sighting seen[SINKS_MAX];
     struct cli_table_out t;
     uint64_t offset = 0;
     enum seam_status st = probes_wait(d->c, &d->probes, e, start_ns, SIGHT_TIMEOUT_US, seen);
@@ -198,8 +202,8 @@ static enum seam_status show_path(struct demo *d, const char *what, const struct
     table_cell(&t, "stream offset");
     table_cell(&t, "applied LSN");
     table_cell(&t, "visible after");
-    for (int i = 0; i < PROBE_COUNT; i++) {
-        table_cell(&t, "   %s", probe_name((enum cli_probe_store)i));
+    for (size_t i = 0; i < d->probes.count; i++) {
+        table_cell(&t, "   %s", d->probes.sinks[i]->name);
         table_cell(&t, "%" PRIu64, commit->lsn);
         table_cell(&t, "%" PRIu64, offset);
         table_cell(&t, "%" PRIu64, seen[i].applied);
@@ -211,6 +215,20 @@ static enum seam_status show_path(struct demo *d, const char *what, const struct
     }
     table_print(d->c, &t);
     return SEAM_OK;
+}
+
+/* The vector a product has before it changes. */
+static enum seam_status vector_of(struct demo *d, int64_t id, float out[HNSW_DIM_MAX])
+{
+    struct embedder *embedder = NULL;
+    struct hnsw *graph = NULL;
+    enum seam_status st =
+        sink_vectors_open_reader(&d->platform, SEAM_LSN_MAX, &embedder, &graph, &d->c->fault);
+
+    if (st == SEAM_OK) st = hnsw_get(graph, sink_key_of_id(id), out, &d->c->fault);
+    hnsw_close(graph);
+    embedder_close(embedder);
+    return st;
 }
 
 static enum seam_status change_product(struct demo *d, int64_t id)
@@ -228,7 +246,7 @@ static enum seam_status change_product(struct demo *d, int64_t id)
     uint64_t start = 0;
     enum seam_status st = oltp_write_begin(d->source.db, &t, &d->c->fault);
 
-    if (st == SEAM_OK) st = hnsw_get(d->probes.graph, sink_key_of_id(id), old, &d->c->fault);
+    if (st == SEAM_OK) st = vector_of(d, id, old);
     if (st == SEAM_OK) st = oltp_table(t, "products", &table, &d->c->fault);
     if (st == SEAM_OK) st = oltp_get(t, table, &key, &row, &d->c->fault);
     if (st == SEAM_OK) seam_buf_append(&copy, row.row.data, row.row.size);
@@ -249,11 +267,11 @@ static enum seam_status change_product(struct demo *d, int64_t id)
     oltp_end(t);
     seam_buf_free(&copy);
     if (st == SEAM_OK) {
-        struct cli_expectation e = {.lsn = commit.lsn,
-                                    .product = id,
-                                    .price = seam_v_decimal(319900, 4),
-                                    .word = "quietboil",
-                                    .old_vector = old};
+        struct sink_expectation e = {.lsn = commit.lsn,
+                                     .product = id,
+                                     .price = seam_v_decimal(319900, 4),
+                                     .word = "quietboil",
+                                     .old_vector = old};
 
         st = show_path(d, "a product's price and description changed", &e, start, &commit);
     }
@@ -265,7 +283,7 @@ static enum seam_status delete_product(struct demo *d, int64_t id)
     struct seam_value key = seam_v_int(id);
     struct oltp_txn *t = NULL;
     struct oltp_commit commit = {0};
-    struct cli_expectation e = {.product = id, .gone = true};
+    struct sink_expectation e = {.product = id, .gone = true};
     uint32_t table;
     uint64_t start = 0;
     enum seam_status st = oltp_write_begin(d->source.db, &t, &d->c->fault);
@@ -321,6 +339,21 @@ static enum seam_status put_order(struct demo *d, struct oltp_txn *t, int64_t or
     return st;
 }
 
+/* A category's revenue in the view before it changes; 0 when it has none. */
+static enum seam_status revenue_of(struct demo *d, const char *category, int64_t *out)
+{
+    struct view_reader *views = NULL;
+    struct seam_value key = seam_v_str(category), row[VIEW_COLUMNS_MAX];
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = platform_sink_path(&d->platform, "view", dir, &d->c->fault);
+
+    if (st == SEAM_OK) st = view_reader_open(d->c->io, dir, &views, &d->c->fault);
+    if (st == SEAM_OK) st = view_get(views, "revenue_by_category", &key, 1, row, &d->c->fault);
+    *out = st == SEAM_OK ? row[3].i : 0;
+    view_reader_close(views);
+    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+}
+
 static enum seam_status place_order(struct demo *d, int64_t product, const char *category,
                                     int64_t price)
 {
@@ -328,7 +361,7 @@ static enum seam_status place_order(struct demo *d, int64_t product, const char 
     struct oltp_txn *t = NULL;
     struct oltp_commit commit = {0};
     uint64_t start = 0;
-    enum seam_status st = probe_revenue(&d->probes, category, &revenue, &d->c->fault);
+    enum seam_status st = revenue_of(d, category, &revenue);
 
     if (st == SEAM_OK) st = oltp_write_begin(d->source.db, &t, &d->c->fault);
     if (st == SEAM_OK) st = put_order(d, t, order, product, price, now_us);
@@ -339,10 +372,10 @@ static enum seam_status place_order(struct demo *d, int64_t product, const char 
     }
     oltp_end(t);
     if (st == SEAM_OK) {
-        struct cli_expectation e = {.lsn = commit.lsn,
-                                    .category = category,
-                                    .revenue = revenue + 2 * price,
-                                    .day_us = now_us / 86400000000 * 86400000000};
+        struct sink_expectation e = {.lsn = commit.lsn,
+                                     .category = category,
+                                     .revenue = revenue + 2 * price,
+                                     .day_us = now_us / 86400000000 * 86400000000};
 
         st = show_path(d, "an order was placed", &e, start, &commit);
     }
@@ -430,20 +463,32 @@ static enum seam_status add_gold_row(void *ctx, const struct seam_value *row, se
     return SEAM_OK;
 }
 
+static enum seam_status open_totals(struct demo *d, struct view_reader **views,
+                                    struct columnar_reader **daily, struct seam_fault *f)
+{
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = platform_sink_path(&d->platform, "view", dir, f);
+
+    if (st == SEAM_OK) st = view_reader_open(d->c->io, dir, views, f);
+    if (st == SEAM_OK) st = platform_sink_path(&d->platform, "gold", dir, f);
+    return st == SEAM_OK ? sink_columns_reader(&d->platform, dir, daily, f) : st;
+}
+
 static enum seam_status compare_totals(struct demo *d)
 {
     struct total view = {0}, gold = {0};
+    struct view_reader *views = NULL;
+    struct columnar_reader *daily = NULL;
     struct seam_fault *f = &d->c->fault;
     char text[32];
-    enum seam_status st = view_reader_refresh(d->probes.view, f);
+    enum seam_status st = open_totals(d, &views, &daily, f);
 
-    if (st == SEAM_OK) st = columnar_refresh(d->probes.gold, NULL, f);
+    if (st == SEAM_OK) st = view_scan(views, "revenue_by_category", add_view_row, &view, f);
     if (st == SEAM_OK)
-        st = view_scan(d->probes.view, "revenue_by_category", add_view_row, &view, f);
-    if (st == SEAM_OK)
-        st =
-            columnar_scan_rows(d->probes.gold, columnar_table(d->probes.gold, "gold_daily_revenue"),
-                               SEAM_LSN_MAX, add_gold_row, &gold, f);
+        st = columnar_scan_rows(daily, columnar_table(daily, "gold_daily_revenue"), SEAM_LSN_MAX,
+                                add_gold_row, &gold, f);
+    view_reader_close(views);
+    columnar_close_reader(daily);
     if (st != SEAM_OK) return st;
     text[seam_decimal_format(view.value, 4, text)] = '\0';
     printf("\n   all revenue: the view (by deltas) and gold (by recomputation) both say %s\n",

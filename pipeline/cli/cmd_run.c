@@ -114,7 +114,7 @@ int cmd_run(struct cli *c, int argc, char **argv)
         return cli_fail(c, st);
     }
     snprintf(lsn, sizeof lsn, "%" PRIu64, state.durable);
-    assert(sinks + 1 <= CHILDREN_MAX);
+    static_assert(SINKS_MAX + 1 <= CHILDREN_MAX, "a child for the relay and each sink");
     for (size_t i = 0; i <= sinks; i++) {
         const char *name = i == 0 ? "relay" : all[i - 1]->name;
         struct part_process *part = &parts[n];

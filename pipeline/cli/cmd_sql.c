@@ -204,7 +204,7 @@ static void print_tables(struct shell *s)
 
             columnar_table_info(s->sql.readers[i], k, &info);
             printf("%-28s %12" PRIu64 " rows  %s\n", columnar_schema(s->sql.readers[i], k)->name,
-                   info.rows, i == 0 ? "warehouse" : "gold");
+                   info.rows, s->sql.reader_of[i]);
         }
     if (platform_open_reader(s->sql.platform, SEAM_LSN_MAX, INT64_MIN, &db, NULL) == SEAM_OK &&
         oltp_read_begin(db, &t, NULL) == SEAM_OK) {

@@ -3,26 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columnar/columnar.h"
-#include "hnsw/hnsw.h"
-#include "invidx/invidx.h"
 #include "oltp/oltp.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/sinks/vectors/vectors.h"
+#include "pipeline/sinks/sink.h"
 #include "wal/wal.h"
 
 struct cmd_verify_part {
     const char *name; /* as printed and as given to --only */
-    const char *dir;  /* inside the platform */
-    enum seam_status (*verify)(struct cli *c, const struct platform *p, const char *dir,
-                               struct seam_buf *summary, struct seam_buf *report);
+    const char *dir;  /* inside the platform; NULL: of the sink of that name */
+    enum seam_status (*verify)(const struct platform *p, const char *dir, struct seam_buf *summary,
+                               struct seam_buf *report, struct seam_fault *f);
 };
 
-static enum seam_status verify_log(struct cli *c, const struct platform *p, const char *dir,
-                                   struct seam_buf *summary, struct seam_buf *report)
+static enum seam_status verify_log(const struct platform *p, const char *dir,
+                                   struct seam_buf *summary, struct seam_buf *report,
+                                   struct seam_fault *f)
 {
     struct wal_check check;
-    enum seam_status st = wal_verify(p->io, dir, &check, &c->fault);
+    enum seam_status st = wal_verify(p->io, dir, &check, f);
 
     (void)report;
     seam_buf_printf(summary, "%" PRIu64 " segments, %" PRIu64 " records, LSN %" PRIu64 "..%" PRIu64,
@@ -30,15 +28,16 @@ static enum seam_status verify_log(struct cli *c, const struct platform *p, cons
     return st;
 }
 
-static enum seam_status verify_rows(struct cli *c, const struct platform *p, const char *dir,
-                                    struct seam_buf *summary, struct seam_buf *report)
+static enum seam_status verify_rows(const struct platform *p, const char *dir,
+                                    struct seam_buf *summary, struct seam_buf *report,
+                                    struct seam_fault *f)
 {
     struct oltp_check check = {0};
     char wal_dir[SEAM_PATH_MAX_BYTES];
     struct oltp_progress none = {0};
-    enum seam_status st = platform_path(p, "wal", wal_dir, &c->fault);
+    enum seam_status st = platform_path(p, "wal", wal_dir, f);
 
-    if (st == SEAM_OK) st = oltp_verify(p->io, dir, wal_dir, &check, report, none, &c->fault);
+    if (st == SEAM_OK) st = oltp_verify(p->io, dir, wal_dir, &check, report, none, f);
     seam_buf_printf(summary,
                     "%" PRIu64 " trees, %" PRIu64 " pages, %" PRIu64 " rows, %" PRIu64
                     " index entries at LSN %" PRIu64,
@@ -46,82 +45,11 @@ static enum seam_status verify_rows(struct cli *c, const struct platform *p, con
     return st;
 }
 
-/* The view and the audit keep a row store and its log of their own.                                */
-static enum seam_status verify_nested(struct cli *c, const struct platform *p, const char *dir,
-                                      struct seam_buf *summary, struct seam_buf *report)
-{
-    struct oltp_check check = {0};
-    char wal_dir[SEAM_PATH_MAX_BYTES], rows_dir[SEAM_PATH_MAX_BYTES];
-    struct oltp_progress none = {0};
-    struct wal_check log;
-    enum seam_status st = seam_path_join(wal_dir, dir, "wal", &c->fault);
-
-    if (st == SEAM_OK) st = seam_path_join(rows_dir, dir, "rows", &c->fault);
-    if (st == SEAM_OK) st = wal_verify(p->io, wal_dir, &log, &c->fault);
-    if (st == SEAM_OK) st = oltp_verify(p->io, rows_dir, wal_dir, &check, report, none, &c->fault);
-    seam_buf_printf(summary, "%" PRIu64 " trees, %" PRIu64 " pages, %" PRIu64 " rows", check.trees,
-                    check.pages, check.rows);
-    return st;
-}
-
-static enum seam_status verify_columns(struct cli *c, const struct platform *p, const char *dir,
-                                       struct seam_buf *summary, struct seam_buf *report)
-{
-    struct columnar_verified v = {0};
-    enum seam_status st = columnar_verify(p->io, dir, &v, report, &c->fault);
-
-    seam_buf_printf(summary,
-                    "%" PRIu64 " tables, %" PRIu64 " files, %" PRIu64 " row groups, %" PRIu64
-                    " chunks, %" PRIu64 " rows",
-                    v.tables, v.files, v.row_groups, v.chunks, v.rows);
-    return st;
-}
-
-static enum seam_status verify_words(struct cli *c, const struct platform *p, const char *dir,
-                                     struct seam_buf *summary, struct seam_buf *report)
-{
-    struct invidx_reader *r = NULL;
-    struct invidx_info info = {0};
-    enum seam_status st = invidx_verify(p->io, dir, report, &c->fault);
-
-    if (st == SEAM_OK) st = invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &r, &c->fault);
-    if (st == SEAM_OK) invidx_reader_info(r, &info);
-    invidx_reader_close(r);
-    seam_buf_printf(summary, "%zu segments, %" PRIu64 " documents", info.segments, info.docs);
-    return st;
-}
-
-static enum seam_status verify_graph(struct cli *c, const struct platform *p, const char *dir,
-                                     struct seam_buf *summary, struct seam_buf *report)
-{
-    struct hnsw_verify_report *v = calloc(1, sizeof *v);
-    struct sink_vectors_current current;
-    enum seam_status st;
-
-    (void)report;
-    (void)dir; /* the graph is that of the current generation */
-    if (v == NULL)
-        return seam_fault_set(&c->fault, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
-    st = sink_vectors_current(p, &current, &c->fault);
-    if (st == SEAM_OK) st = hnsw_verify(p->io, current.dir, v, &c->fault);
-    seam_buf_printf(summary,
-                    "%" PRIu64 " files, %" PRIu64 " nodes, %" PRIu64 " links, %" PRIu64 "/%" PRIu64
-                    " reachable",
-                    v->files, v->nodes, v->links, v->health.reachable, v->health.live);
-    free(v);
-    return st;
-}
-
+/* What stands before the sinks. */
 static const struct cmd_verify_part parts[] = {
     {"log", "wal", verify_log},
     {"rows", "oltp", verify_rows},
     {"stream", "stream", verify_log},
-    {"warehouse", "sinks/warehouse", verify_columns},
-    {"gold", "sinks/gold", verify_columns},
-    {"view", "sinks/view", verify_nested},
-    {"audit", "sinks/audit", verify_nested},
-    {"search", "sinks/search", verify_words},
-    {"vectors", "sinks/vectors", verify_graph},
 };
 
 static void print_part(struct cli *c, const struct cmd_verify_part *part, enum seam_status st,
@@ -152,27 +80,46 @@ static void print_part(struct cli *c, const struct cmd_verify_part *part, enum s
     if (st != SEAM_OK) printf("           %s\n", seam_fault_text(&c->fault, text, sizeof text));
 }
 
+static enum seam_status verify_part(struct cli *c, const struct platform *p,
+                                    const struct cmd_verify_part *part, struct seam_json_writer *w,
+                                    int *checked)
+{
+    struct seam_buf summary = {0}, report = {0};
+    char dir[SEAM_PATH_MAX_BYTES];
+    enum seam_status st;
+
+    seam_fault_clear(&c->fault);
+    st = part->dir != NULL ? platform_path(p, part->dir, dir, &c->fault)
+                           : platform_sink_path(p, part->name, dir, &c->fault);
+    if (st == SEAM_OK && !seam_io_exists(p->io, dir)) return SEAM_OK; /* a sink that never ran */
+    if (st == SEAM_OK) st = part->verify(p, dir, &summary, &report, &c->fault);
+    print_part(c, part, st, &summary, &report, w);
+    seam_buf_free(&summary);
+    seam_buf_free(&report);
+    ++*checked;
+    return st;
+}
+
 /* Each store is checked whatever the one before said; the worst status is the answer.              */
 static enum seam_status verify_all(struct cli *c, const struct platform *p, const char *only,
                                    struct seam_json_writer *w, int *checked)
 {
+    size_t sinks;
+    const struct sink_ops *const *all = sink_list(&sinks);
     enum seam_status worst = SEAM_OK;
 
-    for (size_t i = 0; i < SEAM_ARRAY_LEN(parts); i++) {
-        struct seam_buf summary = {0}, report = {0};
-        char dir[SEAM_PATH_MAX_BYTES];
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(parts) + sinks; i++) {
+        struct cmd_verify_part part;
         enum seam_status st;
 
-        if (only != NULL && strcmp(only, parts[i].name) != 0) continue;
-        seam_fault_clear(&c->fault);
-        st = platform_path(p, parts[i].dir, dir, &c->fault);
-        if (st == SEAM_OK && !seam_io_exists(p->io, dir)) continue; /* a sink that never ran */
-        if (st == SEAM_OK) st = parts[i].verify(c, p, dir, &summary, &report);
-        print_part(c, &parts[i], st, &summary, &report, w);
+        if (i < SEAM_ARRAY_LEN(parts))
+            part = parts[i];
+        else
+            part = (struct cmd_verify_part){.name = all[i - SEAM_ARRAY_LEN(parts)]->name,
+                                            .verify = all[i - SEAM_ARRAY_LEN(parts)]->verify};
+        if (part.verify == NULL || (only != NULL && strcmp(only, part.name) != 0)) continue;
+        st = verify_part(c, p, &part, w, checked);
         if (worst == SEAM_OK) worst = st;
-        seam_buf_free(&summary);
-        seam_buf_free(&report);
-        ++*checked;
     }
     return worst;
 }
@@ -181,8 +128,8 @@ int cmd_verify(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *only = NULL;
     const struct seam_opt opts[] = {
-        {"only", 0, SEAM_OPT_STRING, "STORE",
-         "log, rows, stream, warehouse, gold, view, audit, search or vectors", &only},
+        {"only", 0, SEAM_OPT_STRING, "STORE", "log, rows, stream or a sink (seam sink --list)",
+         &only},
     };
     struct platform p;
     struct seam_buf out = {0};

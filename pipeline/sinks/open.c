@@ -54,9 +54,11 @@ enum seam_status sink_open(const struct platform *p, const char *name, struct se
 enum seam_status sink_open_beside(const struct platform *p, const char *name, const char *dir,
                                   struct sink **out, struct seam_fault *f)
 {
-    if (strcmp(name, "vectors") == 0)
+    const struct sink_ops *ops = sink_find(name);
+
+    if (ops != NULL && ops->rebuild == SINK_REBUILD_IN_PLACE)
         return seam_fault_set(f, SEAM_UNSUPPORTED, name, SEAM_FAULT_NO_OFFSET,
-                              "vectors build generations of their own");
+                              "it builds generations of its own, in its own folder");
     return open_in(p, name, dir, NULL, out, f);
 }
 

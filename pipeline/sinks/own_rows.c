@@ -1,4 +1,7 @@
+/* own_rows - opens, reads and verifies the row store in which a sink keeps its state. */
 #include "pipeline/sinks/own_rows.h"
+
+#include <inttypes.h>
 
 #include "wal/wal.h"
 
@@ -46,4 +49,21 @@ enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir, const c
     if (st == SEAM_OK && !seam_io_exists(io, rows))
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "%s", missing);
     return st == SEAM_OK ? oltp_open(io, rows, &o, out, f) : st;
+}
+
+enum seam_status sink_own_rows_verify(const struct platform *p, const char *dir,
+                                      struct seam_buf *summary, struct seam_buf *report,
+                                      struct seam_fault *f)
+{
+    struct oltp_check check = {0};
+    char log[SEAM_PATH_MAX_BYTES], rows[SEAM_PATH_MAX_BYTES];
+    const struct oltp_progress none = {0};
+    struct wal_check checked;
+    enum seam_status st = paths(rows, log, dir, f);
+
+    if (st == SEAM_OK) st = wal_verify(p->io, log, &checked, f);
+    if (st == SEAM_OK) st = oltp_verify(p->io, rows, log, &check, report, none, f);
+    seam_buf_printf(summary, "%" PRIu64 " trees, %" PRIu64 " pages, %" PRIu64 " rows", check.trees,
+                    check.pages, check.rows);
+    return st;
 }

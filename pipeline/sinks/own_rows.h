@@ -6,6 +6,7 @@
 #define SEAM_PIPELINE_OWN_ROWS_H
 
 #include "oltp/oltp.h"
+#include "pipeline/platform.h"
 
 struct sink_own_rows {
     struct wal *wal;
@@ -23,5 +24,10 @@ void sink_own_rows_close(struct sink_own_rows *r);
 SEAM_MUST_USE enum seam_status sink_own_rows_read(struct seam_io *io, const char *dir,
                                                   const char *holder, const char *missing,
                                                   struct oltp **out, struct seam_fault *f);
+
+/* sink_ops.verify of such a store: its log, its trees and their rows. */
+SEAM_MUST_USE enum seam_status sink_own_rows_verify(const struct platform *p, const char *dir,
+                                                    struct seam_buf *summary,
+                                                    struct seam_buf *report, struct seam_fault *f);
 
 #endif

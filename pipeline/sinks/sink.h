@@ -35,6 +35,9 @@ struct stream_feed;
 struct stream_feed_event;
 struct sink_run_options;
 struct sink_run_result;
+struct sink_sides;
+struct sink_probe;
+struct sink_tables;
 
 /* What a sink_NAME.c provides. Any function but open, applied, close and one of publish and run may be NULL.
  * One with rows of its own needs keys.                                                            */
@@ -71,6 +74,19 @@ struct sink_ops {
                              struct seam_fault *f);
     void (*close)(struct sink *s);
     size_t size;
+
+    /* ---- what others ask of the store in `dir`, without a sink open; NULL: it has nothing to say ---- */
+    /* Every checksum and every invariant: what was looked at in one line, and what is wrong.         */
+    enum seam_status (*verify)(const struct platform *p, const char *dir, struct seam_buf *summary,
+                               struct seam_buf *report, struct seam_fault *f);
+    const struct sink_sides *sides;   /* for reconciliation: pipeline/sinks/side.h */
+    const struct sink_probe *probe;   /* does it show a change yet: pipeline/sinks/probe.h */
+    const struct sink_tables *tables; /* for SQL: pipeline/sinks/tables.h */
+    /* How it is made again (seam rebuild). */
+    enum sink_rebuild {
+        SINK_REBUILD_BESIDE,   /* in a folder beside the served one, then they change places */
+        SINK_REBUILD_IN_PLACE, /* from an empty folder: it builds generations of its own */
+    } rebuild;
 };
 
 struct sink {
@@ -82,6 +98,7 @@ struct sink {
     struct seam_trace *trace;
 };
 
+enum { SINKS_MAX = 15 }; /* with the relay, as many processes as `seam run` starts */
 /* THE list of sinks (sinks.c), in the order in which they are shown; *n: how many.                   */
 const struct sink_ops *const *sink_list(size_t *n);
 const struct sink_ops *sink_find(const char *name); /* NULL: no such sink */
@@ -91,7 +108,7 @@ SEAM_MUST_USE enum seam_status sink_open(const struct platform *p, const char *n
                                          struct seam_trace *trace, struct sink **out,
                                          struct seam_fault *f);
 /* As sink_open, in another folder than the served one: a rebuild beside it. Its runs are anonymous: the stream's list of
- * consumers keeps speaking of the served one. SEAM_UNSUPPORTED for vectors, which builds generations of its own.      */
+ * consumers keeps speaking of the served one. SEAM_UNSUPPORTED for one that is made again in its place.      */
 SEAM_MUST_USE enum seam_status sink_open_beside(const struct platform *p, const char *name,
                                                 const char *dir, struct sink **out,
                                                 struct seam_fault *f);

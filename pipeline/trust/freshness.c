@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "pipeline/sinks/sink.h"
 #include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
@@ -191,13 +190,17 @@ static enum seam_status measure(const struct platform *p, const struct positions
     return st;
 }
 
-/* A seam whose downstream is a sink that this platform has not configured, or that is not built, is left out;
- * the orders' audit without a sink of its own lives in bronze.                                       */
+/* A seam whose downstream is a sink that this platform has not configured is left out. */
 static const char *downstream_of(const struct platform *p, const struct contract *c)
 {
     if (strcmp(c->to, "stream") == 0) return c->to;
-    if (strcmp(c->to, "audit") == 0 && sink_find("audit") == NULL) return "warehouse";
     return platform_sink_config(p, c->to) != NULL ? c->to : NULL;
+}
+
+/* A sink is fed by the stream, also one whose contract is with the shop (the audit's). */
+static const char *upstream_of(const struct contract *c)
+{
+    return strcmp(c->to, "stream") != 0 && strcmp(c->from, "row store") == 0 ? "stream" : c->from;
 }
 
 enum seam_status freshness_measure(const struct platform *p, const struct contracts *set,
@@ -212,9 +215,7 @@ enum seam_status freshness_measure(const struct platform *p, const struct contra
         struct reconcile_position from, to;
 
         if (down == NULL) continue;
-        /* The audit is fed by the stream; its contract is with the shop. */
-        from =
-            position_of(&all, strcmp(set->list[i].to, "audit") == 0 ? "stream" : set->list[i].from);
+        from = position_of(&all, upstream_of(&set->list[i]));
         to = position_of(&all, down);
         out[*count] = (struct freshness){.contract = &set->list[i]};
         st = measure(p, &all, &from, &to, &out[*count], f);

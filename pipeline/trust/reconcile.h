@@ -65,7 +65,7 @@ struct reconcile_cost {
 };
 
 struct reconcile_result {
-    const char *store, *table; /* "warehouse", "view", "search", "vectors" */
+    const char *store, *table; /* a sink's name */
     seam_lsn_t lsn;            /* where both were compared                 */
     seam_lsn_t
         since; /* only what changed since this LSN was read (pipeline/trust/reconcile_kept.h); SEAM_LSN_NONE: everything was */
@@ -103,8 +103,9 @@ SEAM_MUST_USE enum seam_status reconcile_run(const struct platform *p,
                                              const struct reconcile_options *o,
                                              struct reconcile_report *out, struct seam_fault *f);
 void reconcile_free(struct reconcile_report *r);
-/* Nothing that was kept of earlier runs counts any more: after a store was made again. */
-SEAM_MUST_USE enum seam_status reconcile_forget(const struct platform *p, struct seam_fault *f);
+/* Nothing that was kept of earlier runs of this store counts any more: after it was made again. */
+SEAM_MUST_USE enum seam_status reconcile_forget(const struct platform *p, const char *store,
+                                                struct seam_fault *f);
 /* Emits every differing key again. SEAM_CONFLICT: another process writes the row store. *lsn: of the last commit; stores
  * that have applied it are repaired.                                                                */
 SEAM_MUST_USE enum seam_status reconcile_repair(const struct platform *p,

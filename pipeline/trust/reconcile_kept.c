@@ -12,15 +12,19 @@ enum { KEPT_VERSION = 1, KEPT_HEAD = 16, KEPT_MAX = 4 << 20 };
 
 static const char magic[8] = {'S', 'E', 'A', 'M', 'K', 'E', 'P', 'T'};
 
-static enum seam_status kept_path(const struct platform *p, char out[SEAM_PATH_MAX_BYTES],
-                                  struct seam_fault *f)
+static enum seam_status kept_path(const struct platform *p, const char *store,
+                                  char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
 {
-    return platform_path(p, "reconcile/warehouse.kept", out, f);
+    char name[SEAM_NAME_MAX_BYTES + 16];
+
+    if (snprintf(name, sizeof name, "reconcile/%s.kept", store) >= (int)sizeof name)
+        return seam_fault_set(f, SEAM_LIMIT, store, SEAM_FAULT_NO_OFFSET, "the name is too long");
+    return platform_path(p, name, out, f);
 }
 
 static enum seam_status doubt(struct seam_fault *f, const char *why)
 {
-    return seam_fault_set(f, SEAM_NOT_FOUND, "warehouse.kept", SEAM_FAULT_NO_OFFSET, "%s", why);
+    return seam_fault_set(f, SEAM_NOT_FOUND, "kept digests", SEAM_FAULT_NO_OFFSET, "%s", why);
 }
 
 void reconcile_kept_free(struct reconcile_kept *k)
@@ -63,14 +67,14 @@ static struct seam_digest read_digest(struct seam_reader *r)
     return d;
 }
 
-enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k,
-                                     struct seam_fault *f)
+enum seam_status reconcile_kept_save(const struct platform *p, const char *store,
+                                     const struct reconcile_kept *k, struct seam_fault *f)
 {
     struct seam_buf b = {0}, json = {0};
     char dir[SEAM_PATH_MAX_BYTES], path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_path(p, "reconcile", dir, f);
 
-    if (st == SEAM_OK) st = kept_path(p, path, f);
+    if (st == SEAM_OK) st = kept_path(p, store, path, f);
     if (st == SEAM_OK) st = seam_io_mkdir(p->io, dir, f);
     seam_buf_append(&b, magic, sizeof magic);
     seam_buf_u32(&b, KEPT_VERSION);
@@ -141,12 +145,12 @@ static enum seam_status decode(const struct platform *p, const struct seam_buf *
     return st == SEAM_OK && seam_reader_left(&r) != 0 ? SEAM_CORRUPT : st;
 }
 
-enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_kept *out,
-                                     struct seam_fault *f)
+enum seam_status reconcile_kept_load(const struct platform *p, const char *store,
+                                     struct reconcile_kept *out, struct seam_fault *f)
 {
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = kept_path(p, path, f);
+    enum seam_status st = kept_path(p, store, path, f);
 
     *out = (struct reconcile_kept){0};
     if (st == SEAM_OK) st = seam_io_read_all(p->io, path, KEPT_MAX, &b, NULL);
@@ -158,10 +162,11 @@ enum seam_status reconcile_kept_load(const struct platform *p, struct reconcile_
                                          : "what is kept is damaged or another's");
 }
 
-enum seam_status reconcile_kept_drop(const struct platform *p, struct seam_fault *f)
+enum seam_status reconcile_kept_drop(const struct platform *p, const char *store,
+                                     struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = kept_path(p, path, f);
+    enum seam_status st = kept_path(p, store, path, f);
 
     return st == SEAM_OK && seam_io_exists(p->io, path) ? seam_io_unlink(p->io, path, f) : st;
 }

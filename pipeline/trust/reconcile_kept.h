@@ -1,7 +1,7 @@
 /* reconcile_kept - the warehouse's reconciliation without reading what did not change. Private to reconcile*.c.
  *
  *   a full comparison at LSN D finds both sides equal:
- *     their digests, table by table, are kept in DIR/reconcile/warehouse.kept
+ *     their digests, table by table, are kept in DIR/reconcile/STORE.kept (the warehouse)
  *   the next one, at LSN C:
  *     source's at C = kept - hash(before) + hash(after) of every row change of the log's commits in (D, C]
  *     silver's at C = kept - hash + hash of every version in silver's files that ended, began in (D, C]
@@ -47,13 +47,15 @@ struct reconcile_kept {
 
 void reconcile_kept_free(struct reconcile_kept *k);
 /* SEAM_NOT_FOUND: none, or none that can be used (the fault says why). */
-SEAM_MUST_USE enum seam_status
-reconcile_kept_load(const struct platform *p, struct reconcile_kept *out, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_kept_load(const struct platform *p, const char *store,
+                                                   struct reconcile_kept *out,
+                                                   struct seam_fault *f);
 /* A failure costs the next run time and nothing else: what was kept before stays true of its LSN. */
-enum seam_status reconcile_kept_save(const struct platform *p, const struct reconcile_kept *k,
-                                     struct seam_fault *f);
+enum seam_status reconcile_kept_save(const struct platform *p, const char *store,
+                                     const struct reconcile_kept *k, struct seam_fault *f);
 /* Whatever is kept counts no more. */
-SEAM_MUST_USE enum seam_status reconcile_kept_drop(const struct platform *p, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status reconcile_kept_drop(const struct platform *p, const char *store,
+                                                   struct seam_fault *f);
 /* Remembers a table that a full comparison found equal. SEAM_LIMIT: too many. */
 SEAM_MUST_USE enum seam_status reconcile_kept_add(struct reconcile_kept *k,
                                                   const struct seam_schema *schema,

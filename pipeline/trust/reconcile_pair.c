@@ -9,9 +9,9 @@
 
 /* ---- the source as a side ---- */
 
-static void describe_source(const struct reconcile_side_row *row, struct seam_buf *out)
+static void describe_source(const struct sink_side_row *row, struct seam_buf *out)
 {
-    struct reconcile_source_side *s = (struct reconcile_source_side *)(uintptr_t)row->ctx;
+    struct sink_source_side *s = (struct sink_source_side *)(uintptr_t)row->ctx;
 
     seam_row_to_json(s->schema, row->data, out);
     if (s->describe_more == NULL || out->size == 0) return;
@@ -20,17 +20,17 @@ static void describe_source(const struct reconcile_side_row *row, struct seam_bu
     seam_buf_str(out, "}");
 }
 
-static enum seam_status scan_source(struct reconcile_side *side, const struct oltp_range *range,
-                                    side_fn fn, void *ctx, struct seam_fault *f)
+static enum seam_status scan_source(struct sink_side *side, const struct oltp_range *range,
+                                    sink_side_fn fn, void *ctx, struct seam_fault *f)
 {
-    struct reconcile_source_side *s = (struct reconcile_source_side *)side;
+    struct sink_source_side *s = (struct sink_source_side *)side;
     struct oltp_cursor *c = NULL;
     struct oltp_row row;
     struct seam_value values[SEAM_COLUMNS_MAX];
     enum seam_status st = oltp_cursor_open(s->txn, s->table, 0, range, 0, &c, f);
 
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &row, f)) == SEAM_OK) {
-        struct reconcile_side_row r = {
+        struct sink_side_row r = {
             .key = row.key, .describe = describe_source, .ctx = s, .data = values};
 
         st = seam_row_decode(s->schema, row.row.data, row.row.size, values, f);
@@ -45,13 +45,12 @@ static enum seam_status scan_source(struct reconcile_side *side, const struct ol
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-void reconcile_source_side_init(struct reconcile_source_side *s, struct oltp_txn *txn,
-                                uint32_t table)
+void reconcile_source_side_init(struct sink_source_side *s, struct oltp_txn *txn, uint32_t table)
 {
-    *s = (struct reconcile_source_side){.side = {.scan = scan_source},
-                                        .txn = txn,
-                                        .table = table,
-                                        .schema = oltp_schema(txn, table)};
+    *s = (struct sink_source_side){.side = {.scan = scan_source},
+                                   .txn = txn,
+                                   .table = table,
+                                   .schema = oltp_schema(txn, table)};
 }
 
 /* ---- leaves ---- */
@@ -99,8 +98,7 @@ static enum seam_status no_memory(struct compare *c, struct seam_fault *f)
                           "no memory to reconcile");
 }
 
-static enum seam_status add_source(void *ctx, const struct reconcile_side_row *row,
-                                   struct seam_fault *f)
+static enum seam_status add_source(void *ctx, const struct sink_side_row *row, struct seam_fault *f)
 {
     struct compare *c = ctx;
 
@@ -140,8 +138,7 @@ static size_t leaf_of(const struct compare *c, struct wal_bytes key)
     return lo;
 }
 
-static enum seam_status add_store(void *ctx, const struct reconcile_side_row *row,
-                                  struct seam_fault *f)
+static enum seam_status add_store(void *ctx, const struct sink_side_row *row, struct seam_fault *f)
 {
     struct compare *c = ctx;
 
@@ -177,8 +174,7 @@ static void descend(struct compare *c, unsigned level, size_t from, size_t size)
 
 /* ---- rows of the leaves that differ ---- */
 
-static enum seam_status gather(void *ctx, const struct reconcile_side_row *row,
-                               struct seam_fault *f)
+static enum seam_status gather(void *ctx, const struct sink_side_row *row, struct seam_fault *f)
 {
     struct compare *c = ctx;
     struct seam_buf text = {0};
@@ -214,8 +210,8 @@ static int by_key(const void *a, const void *b)
     return c != 0 ? c : (int)y->source - (int)x->source; /* the source's first */
 }
 
-static enum seam_status gather_leaves(struct compare *c, struct reconcile_source_side *source,
-                                      struct reconcile_side *store, struct seam_fault *f)
+static enum seam_status gather_leaves(struct compare *c, struct sink_source_side *source,
+                                      struct sink_side *store, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -299,7 +295,7 @@ static bool same_hash(struct seam_hash128 a, struct seam_hash128 b)
 }
 
 static enum seam_status side_by_side(struct compare *c, const struct seam_schema *s,
-                                     struct reconcile_side *store, struct seam_fault *f)
+                                     struct sink_side *store, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
@@ -341,7 +337,7 @@ static int difference_by_key(const void *a, const void *b)
 }
 
 /* A store's version that the source once had is stale, not corrupt; and the newest change of each key has an LSN. */
-static enum seam_status remember(const struct platform *p, struct reconcile_source_side *source,
+static enum seam_status remember(const struct platform *p, struct sink_source_side *source,
                                  struct reconcile_result *r, struct seam_fault *f)
 {
     struct stream_reader *in = NULL;
@@ -383,7 +379,7 @@ static enum seam_status remember(const struct platform *p, struct reconcile_sour
 }
 
 enum seam_status reconcile_pair(const struct platform *p, const struct reconcile_options *o,
-                                struct reconcile_source_side *source, struct reconcile_side *other,
+                                struct sink_source_side *source, struct sink_side *other,
                                 struct seam_arena *a, struct reconcile_result *out,
                                 struct seam_fault *f)
 {

@@ -10,6 +10,7 @@
 #include "oltp/oltp.h"
 #include "pipeline/ask/ask.h"
 #include "pipeline/sinks/repair_event.h"
+#include "pipeline/view/view.h"
 
 enum { RESULTS_MAX = 256 };
 

@@ -1,7 +1,9 @@
 /* sink_view - the stream into the dashboard's views (pipeline/view/view.h). */
 #include "oltp/oltp.h"
 #include "pipeline/sinks/keys.h"
+#include "pipeline/sinks/own_rows.h"
 #include "pipeline/sinks/repair_event.h"
+#include "pipeline/view/view_asked.h"
 #include "pipeline/view/view_store.h"
 
 struct view_sink {
@@ -79,4 +81,8 @@ const struct sink_ops sink_view = {
     .applied = view_applied,
     .close = view_close,
     .size = sizeof(struct view_sink),
+    .verify = sink_own_rows_verify,
+    .sides = &view_sides,
+    .probe = &view_probe,
+    .tables = &view_tables,
 };

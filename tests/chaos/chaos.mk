@@ -3,7 +3,7 @@ CHAOS_OBJECTS := $(call objects,tests/chaos/main.c tests/chaos/faulty_sinks.c te
 $(BUILD)/seam-chaos: $(CHAOS_OBJECTS) $(filter-out %/cli/main.o,$(CLI_OBJECTS)) $(BUILD)/lib/lab.a $(BUILD)/libseam.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-tests: $(BUILD)/seam-chaos
+all tests: $(BUILD)/seam-chaos
 # Tests that plant faults: the wrapped list comes before the library's.
 BESIDE_test_seams := $(call objects,tests/chaos/faulty_sinks.c)
 BESIDE_test_kept  := $(BESIDE_test_seams)

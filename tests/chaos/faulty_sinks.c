@@ -16,13 +16,7 @@ const struct sink_ops *const *chaos_whole_list(size_t *n);
 #include "pipeline/sinks/sinks.c"
 #undef sink_list
 
-enum {
-    WRAPPED_MAX = 32,
-    WITHHOLD_EVERY = 5000,
-    UPDATE_EVERY = 10,
-    POISON_EVERY = 100,
-    STALL_US = 50000
-};
+enum { WITHHOLD_EVERY = 5000, UPDATE_EVERY = 10, POISON_EVERY = 100, STALL_US = 50000 };
 
 struct wrapper { /* ops come first: a sink's ops lead back to what it wraps */
     struct sink_ops ops;
@@ -127,11 +121,11 @@ static struct sink_ops wrapped(const struct sink_ops *inner)
 
 const struct sink_ops *const *sink_list(size_t *n)
 {
-    static struct wrapper wrappers[WRAPPED_MAX];
-    static const struct sink_ops *list[WRAPPED_MAX];
+    static struct wrapper wrappers[SINKS_MAX];
+    static const struct sink_ops *list[SINKS_MAX];
     const struct sink_ops *const *whole = chaos_whole_list(n);
 
-    assert(*n <= WRAPPED_MAX);
+    assert(*n <= SINKS_MAX);
     for (size_t i = 0; i < *n && list[i] == NULL; i++) {
         wrappers[i] = (struct wrapper){wrapped(whole[i]), whole[i]};
         list[i] = &wrappers[i].ops;

@@ -238,7 +238,7 @@ static void test_a_silver_that_was_made_again_is_read_in_full(void)
     shop_catch_up(&p, sinks, 1);
     ck_assert_uint_eq(look(&p, false).since, SEAM_LSN_NONE);
     ck_assert_uint_gt(look(&p, false).since, SEAM_LSN_NONE);
-    ASSERT_OK(reconcile_forget(&p, &f), &f); /* what a rebuild does */
+    ASSERT_OK(reconcile_forget(&p, "warehouse", &f), &f); /* what a rebuild does */
     ck_assert_uint_eq(look(&p, false).since, SEAM_LSN_NONE);
     platform_close(&p);
 }

@@ -14,6 +14,8 @@
 #include "columnar/sql/sql.h"
 #include "engine/base/hash.h"
 #include "engine/values/key.h"
+#include "pipeline/sinks/columns.h"
+#include "pipeline/sinks/gold/gold_asked.h"
 #include "pipeline/sinks/sink.h"
 #include "pipeline/stream/feed.h"
 
@@ -378,4 +380,7 @@ const struct sink_ops sink_gold = {
     .applied = gold_applied,
     .close = gold_close,
     .size = sizeof(struct gold_sink),
+    .verify = sink_columns_verify,
+    .probe = &sink_gold_probe,
+    .tables = &sink_columns_tables,
 };

@@ -10,6 +10,7 @@
 #include "engine/values/row.h"
 #include "invidx/invidx.h"
 #include "pipeline/sinks/keys.h"
+#include "pipeline/sinks/search/search_asked.h"
 #include "pipeline/sinks/sink.h"
 
 /* How far back it answers AS OF. */
@@ -169,4 +170,7 @@ const struct sink_ops sink_search = {
     .maintain = search_maintain,
     .close = close_index,
     .size = sizeof(struct search_sink),
+    .verify = sink_search_verify,
+    .sides = &sink_search_sides,
+    .probe = &sink_search_probe,
 };

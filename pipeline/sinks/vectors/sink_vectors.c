@@ -10,6 +10,7 @@
 #include "engine/values/row.h"
 #include "pipeline/sinks/keys.h"
 #include "pipeline/sinks/sweep.h"
+#include "pipeline/sinks/vectors/vectors_asked.h"
 #include "pipeline/sinks/vectors/vectors_write.h"
 #include "pipeline/stream/feed.h"
 
@@ -492,4 +493,8 @@ const struct sink_ops sink_vectors = {
     .maintain = vectors_maintain,
     .close = vectors_close,
     .size = sizeof(struct vectors_sink),
+    .verify = sink_vectors_verify,
+    .sides = &sink_vectors_sides,
+    .probe = &sink_vectors_probe,
+    .rebuild = SINK_REBUILD_IN_PLACE,
 };

@@ -14,7 +14,9 @@
 
 #include "columnar/columnar.h"
 #include "engine/values/row.h"
+#include "pipeline/sinks/columns.h"
 #include "pipeline/sinks/keys.h"
+#include "pipeline/sinks/warehouse/warehouse_asked.h"
 
 enum { SILVER_TABLES_MAX = 64 };
 
@@ -297,4 +299,8 @@ const struct sink_ops sink_warehouse = {
     .maintain = warehouse_maintain,
     .close = warehouse_close,
     .size = sizeof(struct warehouse_sink),
+    .verify = sink_columns_verify,
+    .sides = &sink_warehouse_sides,
+    .probe = &sink_warehouse_probe,
+    .tables = &sink_columns_tables,
 };

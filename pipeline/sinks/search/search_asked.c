@@ -1,4 +1,4 @@
-/* reconcile_search - the word index as a side: what each document is found by, against the row it was made from.
+/* search_asked - what is asked of the word index. As a side of a comparison: what each document is found by, against the row it was made from.
  *
  * The index stores no texts, and needs none: a document's words are the sum of its postings' hashes, read from the postings
  * themselves, and the source's texts give the same sum through the index's own analysis (invidx_contents, invidx_hasher). So
@@ -6,12 +6,14 @@
  *
  * What is hashed, version 1:  u8 1 | u64 key | per attribute of the index, in its order: u8 0 (null), or u8 1 and i64, or
  * u8 2 and the text with its length | words: u64 count, u64 lo, u64 hi (zeros when not compared)      */
+#include "pipeline/sinks/search/search_asked.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/text/json.h"
 #include "invidx/invidx.h"
-#include "pipeline/trust/reconcile_side.h"
 
 enum { CONTENT_VERSION = 1 };
 
@@ -23,12 +25,12 @@ struct document {
 };
 
 struct search_side {
-    struct reconcile_side side;
+    struct sink_side side;
     const struct platform *platform;
     struct invidx_reader *reader;
     struct invidx_hasher *hasher;
     struct invidx_info info;
-    bool words;
+    bool deep, words;
     const struct seam_schema *schema; /* of the source */
     int attr[INVIDX_ATTRS_MAX];       /* the source's column of each attribute, ... */
     int field[INVIDX_FIELDS_MAX];     /* ... and of each field; -1: none */
@@ -42,41 +44,6 @@ static enum seam_status no_memory(struct seam_fault *f)
 {
     return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET,
                           "no memory to reconcile documents");
-}
-
-enum seam_status search_side_open(const struct platform *p, const char *dir,
-                                  struct search_side **out, seam_lsn_t *lsn, struct seam_fault *f)
-{
-    struct search_side *s = calloc(1, sizeof *s);
-    enum seam_status st = s == NULL ? no_memory(f) : SEAM_OK;
-
-    if (st == SEAM_OK) st = invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &s->reader, f);
-    if (st == SEAM_OK) st = invidx_hasher_new(s->reader, &s->hasher, f);
-    if (st != SEAM_OK) {
-        search_side_close(s);
-        return st;
-    }
-    s->platform = p;
-    invidx_reader_info(s->reader, &s->info);
-    *lsn = s->info.applied_lsn;
-    *out = s;
-    return SEAM_OK;
-}
-
-void search_side_close(struct search_side *s)
-{
-    if (s == NULL) return;
-    invidx_hasher_free(s->hasher);
-    invidx_reader_close(s->reader);
-    seam_buf_free(&s->scratch);
-    free(s->docs);
-    free(s->attrs);
-    free(s);
-}
-
-struct reconcile_side *search_side(struct search_side *s)
-{
-    return &s->side;
 }
 
 /* ---- the hash of both sides ---- */
@@ -126,7 +93,7 @@ static enum seam_status source_words(struct search_side *s, const struct seam_va
                                f);
 }
 
-static enum seam_status source_content(struct reconcile_source_side *source,
+static enum seam_status source_content(struct sink_source_side *source,
                                        const struct seam_value *values, struct wal_bytes row,
                                        struct seam_hash128 *out, struct seam_fault *f)
 {
@@ -143,8 +110,8 @@ static enum seam_status source_content(struct reconcile_source_side *source,
     return st;
 }
 
-static void describe_source_words(struct reconcile_source_side *source,
-                                  const struct seam_value *values, struct seam_buf *out)
+static void describe_source_words(struct sink_source_side *source, const struct seam_value *values,
+                                  struct seam_buf *out)
 {
     struct seam_digest words;
 
@@ -177,7 +144,7 @@ static enum seam_status take_document(void *ctx, const struct invidx_content *c,
 }
 
 /* The attributes as the source's types print them, then the words. */
-static void describe_document(const struct reconcile_side_row *row, struct seam_buf *out)
+static void describe_document(const struct sink_side_row *row, struct seam_buf *out)
 {
     const struct search_side *s = row->ctx;
     const struct document *d = row->data;
@@ -213,23 +180,23 @@ static void describe_document(const struct reconcile_side_row *row, struct seam_
     seam_buf_str(out, "}");
 }
 
-static enum seam_status scan_search(struct reconcile_side *side, const struct oltp_range *range,
-                                    side_fn fn, void *ctx, struct seam_fault *f)
+static enum seam_status scan_search(struct sink_side *side, const struct oltp_range *range,
+                                    sink_side_fn fn, void *ctx, struct seam_fault *f)
 {
     struct search_side *s = (struct search_side *)side;
     struct seam_buf key = {0};
     enum seam_status st = SEAM_OK;
 
     for (size_t i = 0; st == SEAM_OK && i < s->count; i++) {
-        struct reconcile_side_row row = {.hash = s->docs[i].hash,
-                                         .lsn = s->docs[i].birth,
-                                         .describe = describe_document,
-                                         .ctx = s,
-                                         .data = &s->docs[i]};
+        struct sink_side_row row = {.hash = s->docs[i].hash,
+                                    .lsn = s->docs[i].birth,
+                                    .describe = describe_document,
+                                    .ctx = s,
+                                    .data = &s->docs[i]};
 
-        side_document_key(s->docs[i].key, &key);
+        sink_side_key(s->docs[i].key, &key);
         row.key = (struct wal_bytes){key.data, key.size};
-        if (side_in_range(range, row.key)) st = fn(ctx, &row, f);
+        if (sink_side_in_range(range, row.key)) st = fn(ctx, &row, f);
     }
     seam_buf_free(&key);
     return st;
@@ -252,15 +219,128 @@ static void find_columns(struct search_side *s)
     }
 }
 
-enum seam_status search_side_read(struct search_side *s, struct reconcile_source_side *source,
-                                  bool words, struct seam_fault *f)
+static enum seam_status search_open(const struct platform *p, const char *dir, bool deep,
+                                    void **state, seam_lsn_t *lsn, struct seam_fault *f)
 {
+    struct search_side *s = calloc(1, sizeof *s);
+    enum seam_status st = s == NULL ? no_memory(f) : SEAM_OK;
+
+    *state = s;
+    if (st == SEAM_OK) st = invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &s->reader, f);
+    if (st == SEAM_OK) st = invidx_hasher_new(s->reader, &s->hasher, f);
+    if (st != SEAM_OK) return st;
+    s->platform = p;
+    s->deep = deep;
     s->side.scan = scan_search;
+    invidx_reader_info(s->reader, &s->info);
+    *lsn = s->info.applied_lsn;
+    return SEAM_OK;
+}
+
+/* Reads every document, and makes the source hash its rows alike. */
+static enum seam_status search_table(void *state, struct sink_source_side *source,
+                                     struct sink_side **other, struct seam_fault *f)
+{
+    struct search_side *s = state;
+    enum seam_status st;
+
     s->schema = source->schema;
-    s->words = words;
+    s->words = s->deep || oltp_count(source->txn, source->table, 0) <= SINK_SIDE_DEEP_ROWS;
+    s->count = 0;
     find_columns(s);
     source->content = source_content;
-    source->describe_more = words ? describe_source_words : NULL;
+    source->describe_more = s->words ? describe_source_words : NULL;
     source->ctx = s;
-    return invidx_contents(s->reader, words, take_document, s, f);
+    st = invidx_contents(s->reader, s->words, take_document, s, f);
+    if (st == SEAM_OK) *other = &s->side;
+    return st;
 }
+
+static void search_close(void *state)
+{
+    struct search_side *s = state;
+
+    if (s == NULL) return;
+    invidx_hasher_free(s->hasher);
+    invidx_reader_close(s->reader);
+    seam_buf_free(&s->scratch);
+    free(s->docs);
+    free(s->attrs);
+    free(s);
+}
+
+static const char *search_only(const struct seam_json *config)
+{
+    return seam_json_string(config, "table", "");
+}
+
+const struct sink_sides sink_search_sides = {
+    .only = search_only, .open = search_open, .table = search_table, .close = search_close};
+
+/* ---- verification ---- */
+enum seam_status sink_search_verify(const struct platform *p, const char *dir,
+                                    struct seam_buf *summary, struct seam_buf *report,
+                                    struct seam_fault *f)
+{
+    struct invidx_reader *r = NULL;
+    struct invidx_info info = {0};
+    enum seam_status st = invidx_verify(p->io, dir, report, f);
+
+    if (st == SEAM_OK) st = invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &r, f);
+    if (st == SEAM_OK) invidx_reader_info(r, &info);
+    invidx_reader_close(r);
+    seam_buf_printf(summary, "%zu segments, %" PRIu64 " documents", info.segments, info.docs);
+    return st;
+}
+
+/* ---- probe ---- */
+static enum seam_status probe_open(const struct platform *p, const char *dir, void **state,
+                                   struct seam_fault *f)
+{
+    struct invidx_reader *reader = NULL;
+    enum seam_status st = invidx_reader_open(p->io, dir, SEAM_LSN_MAX, &reader, f);
+
+    *state = reader;
+    return st;
+}
+
+static enum seam_status finds(struct invidx_reader *reader, const struct sink_expectation *e,
+                              bool *found, struct seam_fault *f)
+{
+    struct invidx_query *q = NULL;
+    struct invidx_hit hits[10];
+    struct invidx_request request = {.k = 10};
+    struct invidx_result result = {.hits = hits};
+    enum seam_status st = invidx_query_new(reader, &q, f);
+
+    *found = false;
+    if (st == SEAM_OK) st = invidx_query_words(q, e->word, strlen(e->word), INVIDX_AND, f);
+    if (st == SEAM_OK) st = invidx_search(reader, q, &request, &result, f);
+    for (size_t i = 0; st == SEAM_OK && i < result.count; i++)
+        *found |= hits[i].key == sink_key_of_id(e->product);
+    invidx_query_free(q);
+    return st;
+}
+
+static enum seam_status probe_look(void *state, const struct sink_expectation *e, bool *seen,
+                                   seam_lsn_t *applied, struct seam_fault *f)
+{
+    struct invidx_reader *reader = state;
+    bool there = false;
+    enum seam_status st = invidx_reader_refresh(reader, NULL, f);
+
+    *applied = invidx_reader_applied(reader);
+    *seen = *applied >= e->lsn;
+    if (st != SEAM_OK || !*seen || e->product == 0) return st;
+    st = e->word != NULL ? finds(reader, e, &there, f)
+                         : invidx_contains(reader, sink_key_of_id(e->product), &there, f);
+    *seen = e->gone ? !there : there;
+    return st;
+}
+
+static void probe_close(void *state)
+{
+    invidx_reader_close(state);
+}
+
+const struct sink_probe sink_search_probe = {probe_open, probe_look, probe_close};

@@ -1,0 +1,14 @@
+/* vectors_asked - what is asked of the vector graph: verification, reconciliation, probes. */
+#ifndef SEAM_PIPELINE_VECTORS_ASKED_H
+#define SEAM_PIPELINE_VECTORS_ASKED_H
+
+#include "pipeline/sinks/probe.h"
+#include "pipeline/sinks/side.h"
+
+extern const struct sink_sides sink_vectors_sides;
+extern const struct sink_probe sink_vectors_probe;
+SEAM_MUST_USE enum seam_status sink_vectors_verify(const struct platform *p, const char *dir,
+                                                   struct seam_buf *summary,
+                                                   struct seam_buf *report, struct seam_fault *f);
+
+#endif

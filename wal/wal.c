@@ -13,7 +13,7 @@ static bool power_of_two(uint64_t n)
 
 static enum seam_status defaults(struct wal *w, const struct wal_options *o, struct seam_fault *f)
 {
-    w->o = *o;
+    if (o != NULL) w->o = *o;
     if (w->o.io == NULL) w->o.io = seam_io_posix();
     if (w->o.clock == NULL) w->o.clock = seam_clock_real();
     if (w->o.log_id == 0) w->o.log_id = 1;

@@ -95,7 +95,7 @@ struct wal_recovered {
 };
 
 /* Opens (creates) the log in `dir` as its one writer and recovers the tail.
- * SEAM_OK: *out is the caller's until wal_close; `rec` may be NULL. SEAM_CONFLICT: another process
+ * SEAM_OK: *out is the caller's until wal_close; `o` and `rec` may be NULL. SEAM_CONFLICT: another process
  * writes it (fault: pid). SEAM_CORRUPT: damage before what had been durable. */
 SEAM_MUST_USE enum seam_status wal_open(const char *dir, const struct wal_options *o,
                                         struct wal **out, struct wal_recovered *rec,

@@ -194,7 +194,7 @@ struct stream_writer_options {
     uint64_t bound_bytes;   /* a consumer further behind is invalidated; 0: never */
     uint64_t first_offset;  /* of an empty stream: its first event gets this offset */
 };
-/* SEAM_CONFLICT: another relay writes it. Recovers the tail into *tail. */
+/* SEAM_CONFLICT: another relay writes it. Recovers the tail into *tail. `o` may be NULL: zeros. */
 SEAM_MUST_USE enum seam_status stream_writer_open(struct seam_io *io, const char *dir,
                                                   const struct stream_writer_options *o,
                                                   struct stream_writer **out,

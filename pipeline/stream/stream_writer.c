@@ -69,14 +69,14 @@ enum seam_status stream_writer_open(struct seam_io *io, const char *dir,
     if (w == NULL)
         return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the stream");
     w->io = io;
-    w->o = *o;
+    if (o != NULL) w->o = *o;
     if (w->o.clock == NULL) w->o.clock = seam_clock_real();
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
     lo = (struct wal_options){.io = io,
                               .clock = w->o.clock,
-                              .trace = o->trace,
-                              .log_id = stream_id(o->log_id),
-                              .segment_bytes = o->segment_bytes,
+                              .trace = w->o.trace,
+                              .log_id = stream_id(w->o.log_id),
+                              .segment_bytes = w->o.segment_bytes,
                               .visible_when_written = true};
     st = wal_open(dir, &lo, &w->log, NULL, f);
     if (st == SEAM_OK) st = recover_tail(w, tail, f);

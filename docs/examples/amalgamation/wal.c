@@ -6,14 +6,13 @@
 int main(int argc, char **argv)
 {
     static const char *const words[] = {"the kettle is on", "the kettle boils"};
-    struct wal_options o = {0};
     struct seam_fault f = {0};
     struct wal_span at = {0, 0};
     struct wal_reader *r = NULL;
     struct wal_record rec;
     struct wal *w = NULL;
     char text[1024];
-    enum seam_status st = wal_open(argv[argc - 1], &o, &w, NULL, &f);
+    enum seam_status st = wal_open(argv[argc - 1], NULL, &w, NULL, &f);
 
     for (int i = 0; st == SEAM_OK && i < 2; i++) {
         const struct seam_io_slice part = {words[i], strlen(words[i])};

@@ -7,6 +7,8 @@ all tests: $(BUILD)/seam-chaos
 # Tests that plant faults: the wrapped list comes before the library's.
 BESIDE_test_seams := $(call objects,tests/chaos/faulty_sinks.c)
 BESIDE_test_kept  := $(BESIDE_test_seams)
+# The example of docs/howto/add-a-sink.md, with the command line over it.
+BESIDE_test_add_a_sink := $(call objects,docs/howto/tally.c) $(filter-out %/cli/main.o,$(CLI_OBJECTS)) $(BUILD)/lib/lab.a
 CHECK_NEEDS_chaos := $(BUILD)/seam $(BUILD)/seam-chaos
 # Break things on purpose, keep the evidence.
 SEED   ?=

@@ -14,9 +14,13 @@ enum {
     TIERS = 8,
     IDLE_TAIL_ROWS = 8192,
     PIECE_ROWS = 32768,
-    LONG_PIECE_ROWS = 262144
+    LONG_PIECE_ROWS = 262144,
+    OWED_PIECE_ROWS =
+        8192,         /* what a piece between publications may rewrite without being owed it */
+    OWED_ORPHANS = 16 /* manifests after which their files are looked for between publications */
 };
-/* Maintenance waits for this much quiet after a publication, and takes big pieces only after more. */
+/* Without this much quiet after a publication, maintenance does what publications owe; big pieces for nothing are
+ * taken only after more. */
 static const uint64_t QUIET_NS = 300000000, LONG_QUIET_NS = 5000000000, NIGHT_NS = 60000000000;
 
 bool columnar_version_droppable(const struct columnar_state *s, seam_lsn_t begin, seam_lsn_t end)
@@ -287,7 +291,7 @@ static bool choose_files(const struct columnar_writer *w, const struct columnar_
 }
 
 /* What is older than the promised history stops being readable, but for pins. */
-static void advance_horizon(struct columnar_writer *w)
+static bool advance_horizon(struct columnar_writer *w)
 {
     int64_t cutoff = seam_clock_wall_us(w->opt.clock) - (int64_t)w->opt.history_us;
     seam_lsn_t horizon = w->s.horizon;
@@ -298,27 +302,31 @@ static void advance_horizon(struct columnar_writer *w)
             horizon = w->s.snapshots[i].lsn;
     for (size_t i = 0; i < w->s.tag_count; i++)
         if (w->s.tags[i].pin && w->s.tags[i].lsn < horizon) horizon = w->s.tags[i].lsn;
-    if (horizon <= w->s.horizon) return;
+    if (horizon <= w->s.horizon) return false;
     w->s.horizon = horizon;
-    w->structure = true;
     for (size_t i = 0; i < w->s.snapshot_count; i++)
         if (w->s.snapshots[i].lsn >= horizon) w->s.snapshots[kept++] = w->s.snapshots[i];
     w->s.snapshot_count = kept;
+    return true;
 }
 
-static enum seam_status compact_one(struct columnar_writer *w, uint64_t limit, bool *found,
-                                    struct columnar_maintenance *done, struct seam_fault *f)
+/* One choice of files in every table, together at most `limit` rows: they are published by one manifest, and a
+ * manifest turns each table's tail into a small file, so that one table a time would make more files than it merges. */
+static enum seam_status compact_each(struct columnar_writer *w, uint64_t limit, bool *found,
+                                     struct columnar_maintenance *done, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
 
     *found = false;
-    for (size_t i = 0; st == SEAM_OK && !*found && i < w->s.table_count; i++) {
+    for (size_t i = 0; st == SEAM_OK && i < w->s.table_count && done->rows_rewritten < limit; i++) {
         struct columnar_table *t = &w->s.tables[i];
         bool *chosen = calloc(t->file_count + 1, sizeof *chosen);
 
         if (chosen == NULL) return SEAM_NOMEM;
-        *found = choose_files(w, t, limit, chosen);
-        if (*found) st = columnar_compact_files(w, i, chosen, SEAM_LSN_MAX, done, f);
+        if (choose_files(w, t, limit - done->rows_rewritten, chosen)) {
+            *found = true;
+            st = columnar_compact_files(w, i, chosen, SEAM_LSN_MAX, done, f);
+        }
         free(chosen);
     }
     return st;
@@ -330,29 +338,59 @@ static enum seam_status publish_same(struct columnar_writer *w, struct seam_faul
     return columnar_writer_publish_manifest(w, w->s.applied, w->s.wall_us, false, f);
 }
 
-enum seam_status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
-                                   struct seam_fault *f)
+/* Between publications that follow each other closely. Each row published owes DEBT_PER_ROW rewritten rows (a row
+ * moves up a tier at a time); a piece takes what is owed and a little more, so that its length follows from the work
+ * that made it necessary, and files stay as few at any rate of commits. */
+static enum seam_status maintain_owed(struct columnar_writer *w, struct columnar_maintenance *done,
+                                      struct seam_fault *f)
 {
-    uint64_t quiet = seam_clock_mono_ns(w->opt.clock) - w->published_ns;
+    uint64_t limit = OWED_PIECE_ROWS + w->owed_rows;
+    bool found = false;
+    enum seam_status st;
+
+    if (limit > w->opt.file_rows_max) limit = w->opt.file_rows_max;
+    (void)advance_horizon(w); /* with the next manifest; nothing is dropped without one */
+    st = compact_each(w, limit, &found, done, f);
+    w->owed_rows -= done->rows_rewritten < w->owed_rows ? done->rows_rewritten : w->owed_rows;
+    if (st == SEAM_OK && found) st = publish_same(w, f);
+    if (st == SEAM_OK && w->orphans >= OWED_ORPHANS)
+        st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
+    done->more = found;
+    return st;
+}
+
+static enum seam_status maintain_quiet(struct columnar_writer *w, uint64_t quiet,
+                                       struct columnar_maintenance *done, struct seam_fault *f)
+{
     uint64_t limit = quiet < LONG_QUIET_NS ? PIECE_ROWS
                      : quiet < NIGHT_NS    ? LONG_PIECE_ROWS
                                            : w->opt.file_rows_max;
     bool found = false;
-    enum seam_status st = SEAM_OK;
+    enum seam_status st;
 
-    *done = (struct columnar_maintenance){0};
-    if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
-    /* Not between a change and its publication, and not while changes are coming: they want to be seen soon. */
-    if (columnar_writer_pending(w) || quiet < QUIET_NS) return SEAM_OK;
     if (limit > w->opt.file_rows_max) limit = w->opt.file_rows_max;
-    advance_horizon(w);
+    if (advance_horizon(w)) w->structure = true;
     for (size_t i = 0; i < w->s.table_count; i++)
         if (w->s.tables[i].rows.rows >= IDLE_TAIL_ROWS) w->structure = true;
-    st = compact_one(w, limit, &found, done, f);
+    st = compact_each(w, limit, &found, done, f);
     if (st == SEAM_OK) st = publish_same(w, f);
     if (st == SEAM_OK && w->orphans > 0)
         st = columnar_writer_sweep(w, &done->files_removed, &done->bytes_freed, f);
     done->more = found;
+    return st;
+}
+
+enum seam_status columnar_maintain(struct columnar_writer *w, struct columnar_maintenance *done,
+                                   struct seam_fault *f)
+{
+    uint64_t quiet = seam_clock_mono_ns(w->opt.clock) - w->published_ns;
+    enum seam_status st;
+
+    *done = (struct columnar_maintenance){0};
+    if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
+    if (columnar_writer_pending(w)) return SEAM_OK; /* not between a change and its publication */
+    st = quiet < QUIET_NS ? maintain_owed(w, done, f) : maintain_quiet(w, quiet, done, f);
+    assert(st != SEAM_OK || !columnar_writer_pending(w));
     if (st != SEAM_OK) w->poisoned = st;
     return st;
 }
@@ -374,7 +412,7 @@ enum seam_status columnar_compact(struct columnar_writer *w, struct columnar_mai
     if (columnar_writer_pending(w))
         return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET,
                               "publish before compacting");
-    advance_horizon(w);
+    if (advance_horizon(w)) w->structure = true;
     for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++)
         st = columnar_writer_flush_tail(w, i, f);
     for (size_t i = 0; st == SEAM_OK && i < w->s.table_count; i++) {

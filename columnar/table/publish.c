@@ -11,7 +11,7 @@
 #include "engine/base/crc32c.h"
 #include "engine/base/thread.h"
 
-enum { FILL_STEP = 1 << 20, BATCH_ROWS_MAX = 32768 };
+enum { FILL_STEP = 1 << 20, BATCH_ROWS_MAX = 32768, DEBT_PER_ROW = 8 };
 
 enum seam_status columnar_writer_poisoned(const struct columnar_writer *w, struct seam_fault *f)
 {
@@ -371,6 +371,8 @@ enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied,
         if (w->s.tables[i].rows.rows >= w->opt.journal_rows_max) big = true;
     }
     if (batch_rows > 0) w->published_ns = seam_clock_mono_ns(w->opt.clock);
+    w->owed_rows += batch_rows * DEBT_PER_ROW;
+    if (w->owed_rows > w->opt.file_rows_max) w->owed_rows = w->opt.file_rows_max;
     if (big || batch_rows > BATCH_ROWS_MAX)
         return columnar_writer_publish_manifest(w, applied, wall_us, true, f);
     return publish_journal(w, applied, wall_us, f);

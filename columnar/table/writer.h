@@ -29,6 +29,7 @@ struct columnar_writer {
     bool structure;            /* only a manifest can publish this */
     enum seam_status poisoned;
     uint64_t published_ns; /* when something new was last published */
+    uint64_t owed_rows;    /* rows that maintenance may rewrite for what was published */
     uint64_t orphans;      /* files of earlier manifests may lie about */
     struct seam_buf scratch, text;
     struct seam_value *values; /* SEAM_COLUMNS_MAX, normalised input */

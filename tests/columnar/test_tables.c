@@ -518,6 +518,96 @@ static void test_the_horizon_itself_can_be_read(void)
     columnar_close_writer(w);
 }
 
+static void folder_size(size_t *files, uint64_t *bytes)
+{
+    struct seam_io_list names = {0};
+    struct seam_fault f = {0};
+
+    *files = 0;
+    *bytes = 0;
+    ASSERT_OK(seam_io_list(seam_io_posix(), test_dir(), &names, &f), &f);
+    for (size_t i = 0; i < names.count; i++) {
+        char path[SEAM_PATH_MAX_BYTES];
+        struct seam_file *file = NULL;
+        uint64_t size = 0;
+
+        ASSERT_OK(seam_path_join(path, test_dir(), names.names[i], &f), &f);
+        if (seam_file_open(seam_io_posix(), path, SEAM_FILE_READ, &file, NULL) != SEAM_OK) continue;
+        ASSERT_OK(seam_file_size(file, &size, &f), &f);
+        seam_file_close(file);
+        *files += 1;
+        *bytes += size;
+    }
+    seam_io_list_free(&names);
+}
+
+/* Commits that never leave maintenance a quiet moment: files and bytes stay as they are, whatever time passes. */
+static void test_steady_commits_do_not_grow_the_folder(void)
+{
+    enum { WARM = 3000, SOAK = 12000, SOAK_KEYS = 2000, TABLES = 3 };
+    static int64_t newest[TABLES][SOAK_KEYS];
+    struct seam_clock_sim clock;
+    struct columnar_options opt = {
+        .no_sync = true, .journal_rows_max = 300, .history_us = 20000000, .clock = &clock.clock};
+    struct columnar_writer *w;
+    struct columnar_reader *r = NULL;
+    struct seam_fault f = {0};
+    struct seam_rng rng;
+    size_t files = 0, most_files = 0;
+    uint64_t bytes = 0, most_bytes = 0;
+
+    seam_rng_seed(&rng, test_seed());
+    seam_clock_sim_init(&clock, 1800000000000000);
+    w = pair_open(&opt);
+    for (int t = 1; t < TABLES; t++) {
+        struct seam_schema s = {0};
+
+        ASSERT_OK(seam_schema_parse(pair_json, strlen(pair_json), &s, &f), &f);
+        snprintf(s.name, sizeof s.name, "t%d", t);
+        ASSERT_OK(columnar_define_table(w, &s, NULL, &f), &f);
+        seam_schema_free(&s);
+    }
+    for (int i = 1; i <= WARM + SOAK; i++) {
+        struct columnar_maintenance done;
+
+        for (int k = 0; k < 8; k++) {
+            int t = (int)seam_rng_below(&rng, TABLES);
+            int64_t key = (int64_t)seam_rng_below(&rng, SOAK_KEYS);
+            struct seam_value v[] = {seam_v_int(key), seam_v_int(i)};
+
+            if (columnar_upsert(w, t, v, (seam_lsn_t)i, NULL, &f) != SEAM_OK)
+                ck_abort_msg("%s", f.why);
+            newest[t][key] = i;
+        }
+        if (columnar_publish(w, (seam_lsn_t)i, clock.wall_us, &f) != SEAM_OK ||
+            columnar_maintain(w, &done, &f) != SEAM_OK)
+            ck_abort_msg("%s", f.why);
+        seam_clock_sim_advance(&clock, 50000);
+        if (i % 100 != 0) continue;
+        folder_size(&files, &bytes);
+        if (i <= WARM && files > most_files) most_files = files;
+        if (i <= WARM && bytes > most_bytes) most_bytes = bytes;
+        if (i > WARM && (files > most_files * 3 / 2 || bytes > most_bytes * 3 / 2))
+            ck_abort_msg("commit %d: %zu files of %llu bytes, at most %zu of %llu before", i, files,
+                         (unsigned long long)bytes, most_files, (unsigned long long)most_bytes);
+    }
+    ck_assert_uint_lt(files, 120);
+    ASSERT_OK(columnar_open_reader(seam_io_posix(), test_dir(), NULL, &r, &f), &f);
+    for (int t = 0; t < TABLES; t++)
+        for (int64_t key = 0; key < SOAK_KEYS; key += 37) {
+            struct seam_value k[] = {seam_v_int(key), seam_v_null()}, values[2];
+            struct seam_buf text = {0};
+
+            if (newest[t][key] == 0) continue;
+            ASSERT_OK(columnar_get(r, t, k, SEAM_LSN_MAX, values, &text, &f), &f);
+            ck_assert_int_eq(values[1].i, newest[t][key]);
+            seam_buf_free(&text);
+        }
+    columnar_close_reader(r);
+    columnar_close_writer(w);
+    check_folder();
+}
+
 struct life {
     const struct model *m;
     seam_lsn_t from, to;
@@ -837,6 +927,7 @@ static const struct named_test tests[] = {T(test_columns_are_added_dropped_renam
                                           T(test_diff_tells_net_and_every_change),
                                           T(test_resolve_names_what_can_be_read),
                                           T(test_as_of_is_exact_over_many_publications),
+                                          T(test_steady_commits_do_not_grow_the_folder),
                                           T(test_publications_are_forgotten_from_the_oldest),
                                           T(test_the_horizon_itself_can_be_read)};
 

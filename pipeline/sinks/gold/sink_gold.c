@@ -346,6 +346,7 @@ static enum seam_status gold_run(struct sink *sink, struct stream_feed *feed,
             result->publications += s->refreshed > confirmed;
             confirmed = s->refreshed;
             result->applied = s->refreshed;
+            if (st == SEAM_OK) st = maintain(s, f); /* what the refresh owes, idle or not */
         }
         if (o->until_lsn != 0 && s->refreshed >= o->until_lsn) break;
         if (s->refreshed < wanted) {

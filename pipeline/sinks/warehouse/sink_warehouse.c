@@ -265,7 +265,12 @@ static enum seam_status warehouse_keys(struct sink *sink, const struct seam_sche
 static enum seam_status warehouse_publish(struct sink *sink, seam_lsn_t applied, int64_t wall_us,
                                           struct seam_fault *f)
 {
-    return columnar_publish(((struct warehouse_sink *)sink)->writer, applied, wall_us, f);
+    struct columnar_writer *w = ((struct warehouse_sink *)sink)->writer;
+    struct columnar_maintenance done;
+    enum seam_status st = columnar_publish(w, applied, wall_us, f);
+
+    /* What it owes, at once: when commits follow each other closely there is no idle moment. */
+    return st == SEAM_OK ? columnar_maintain(w, &done, f) : st;
 }
 
 static seam_lsn_t warehouse_applied(const struct sink *sink)

@@ -219,8 +219,8 @@ static void find_columns(struct search_side *s)
     }
 }
 
-static enum seam_status search_open(const struct platform *p, const char *dir, bool deep,
-                                    void **state, seam_lsn_t *lsn, struct seam_fault *f)
+static enum seam_status open_asked(const struct platform *p, const char *dir, bool deep,
+                                   void **state, seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct search_side *s = calloc(1, sizeof *s);
     enum seam_status st = s == NULL ? no_memory(f) : SEAM_OK;
@@ -256,7 +256,7 @@ static enum seam_status search_table(void *state, struct sink_source_side *sourc
     return st;
 }
 
-static void search_close(void *state)
+static void close_asked(void *state)
 {
     struct search_side *s = state;
 
@@ -275,7 +275,7 @@ static const char *search_only(const struct seam_json *config)
 }
 
 const struct sink_sides sink_search_sides = {
-    .only = search_only, .open = search_open, .table = search_table, .close = search_close};
+    .only = search_only, .open = open_asked, .table = search_table, .close = close_asked};
 
 /* ---- verification ---- */
 enum seam_status sink_search_verify(const struct platform *p, const char *dir,

@@ -2,15 +2,43 @@
 #include "hnsw/basefile.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bytes.h"
 #include "engine/base/crc32c.h"
+#include "hnsw/store.h"
 
-static const char base_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'W'};
 enum { FLAG_TRAINED = 1, FLAG_LOSSLESS = 2, FLAG_ORDERED = 4 };
+
+/* The header's own fields, behind the head. */
+enum {
+    AT_DIM = SEAM_FILEHEAD_BYTES,
+    AT_METRIC = 68,
+    AT_QUANT = 72,
+    AT_M = 76,
+    AT_EF_CONSTRUCTION = 80,
+    AT_SCALE = 84,
+    AT_SEED = 88,
+    AT_NODES = 96,
+    AT_UPPER = 104,
+    AT_DEAD = 112,
+    AT_ENTRY = 120,
+    AT_FLOOR = 128,
+    AT_WALL = 136,
+    AT_TRAINED_ON = 144,
+    AT_SUMS_CRC = 152,
+    AT_CRC = BASE_HEADER - 4,
+};
+
+const struct seam_filehead_format hnsw_base_format = {
+    .magic = "SEAMHNSW",
+    .version = 2,
+    .flags = FLAG_TRAINED | FLAG_LOSSLESS | FLAG_ORDERED,
+    .name = "a base file of a vector index",
+    .way_out = "the index is derived from the source: `seam rebuild DIR vectors` makes it again"};
 
 static uint64_t up(uint64_t n, uint64_t to)
 {
@@ -41,87 +69,96 @@ void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *o
 }
 
 /* ---- the header ---- */
-static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER])
+void hnsw_base_head_seal(uint8_t page[BASE_HEADER])
 {
-    memset(page, 0, BASE_HEADER);
-    memcpy(page, base_magic, 8);
-    seam_put_u32(page + 8, BASE_VERSION);
-    seam_put_u32(page + 16, b->o.dim);
-    seam_put_u32(page + 20, (uint32_t)b->o.metric);
-    seam_put_u32(page + 24, (uint32_t)b->o.quant);
-    seam_put_u32(page + 28, b->o.m);
-    seam_put_u32(page + 32, b->o.ef_construction);
-    seam_put_u32(page + 36, (b->trained ? FLAG_TRAINED : 0) | (b->lossless ? FLAG_LOSSLESS : 0) |
-                                (b->ordered ? FLAG_ORDERED : 0));
-    seam_put_u64(page + 40, b->o.seed);
-    seam_put_u64(page + 48, b->nodes);
-    seam_put_u64(page + 56, b->upper);
-    seam_put_u64(page + 64, b->dead);
-    seam_put_u64(page + 72, b->entry);
-    seam_put_u64(page + 80, b->applied_lsn);
-    seam_put_u64(page + 88, b->floor_lsn);
-    seam_put_u64(page + 96, (uint64_t)b->wall_us);
-    seam_put_f32(page + 104, b->scale);
-    seam_put_u32(page + 108, b->sums_crc);
-    seam_put_u64(page + 112, b->trained_on);
-    seam_put_u64(page + 120, b->seq);
-    seam_put_u32(page + 12, seam_crc32c(0, page + 16, BASE_HEADER - 16));
+    seam_put_u32(page + AT_CRC, seam_crc32c(0, page + AT_DIM, AT_CRC - AT_DIM));
 }
 
-static enum seam_status head_check(const struct hnsw_base_head *b, uint32_t flags, const char *path,
+static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER])
+{
+    const struct seam_filehead h = {.flags = (b->trained ? FLAG_TRAINED : 0u) |
+                                             (b->lossless ? FLAG_LOSSLESS : 0u) |
+                                             (b->ordered ? FLAG_ORDERED : 0u),
+                                    .owner = b->owner,
+                                    .file_id = b->seq,
+                                    .lsn = b->applied_lsn};
+
+    memset(page, 0, BASE_HEADER);
+    seam_filehead_encode(&hnsw_base_format, &h, page);
+    seam_put_u32(page + AT_DIM, b->o.dim);
+    seam_put_u32(page + AT_METRIC, (uint32_t)b->o.metric);
+    seam_put_u32(page + AT_QUANT, (uint32_t)b->o.quant);
+    seam_put_u32(page + AT_M, b->o.m);
+    seam_put_u32(page + AT_EF_CONSTRUCTION, b->o.ef_construction);
+    seam_put_f32(page + AT_SCALE, b->scale);
+    seam_put_u64(page + AT_SEED, b->o.seed);
+    seam_put_u64(page + AT_NODES, b->nodes);
+    seam_put_u64(page + AT_UPPER, b->upper);
+    seam_put_u64(page + AT_DEAD, b->dead);
+    seam_put_u64(page + AT_ENTRY, b->entry);
+    seam_put_u64(page + AT_FLOOR, b->floor_lsn);
+    seam_put_u64(page + AT_WALL, (uint64_t)b->wall_us);
+    seam_put_u64(page + AT_TRAINED_ON, b->trained_on);
+    seam_put_u32(page + AT_SUMS_CRC, b->sums_crc);
+    hnsw_base_head_seal(page);
+}
+
+static enum seam_status head_check(const struct hnsw_base_head *b, const char *path,
                                    struct seam_fault *f)
 {
     if (hnsw_graph_options_check(&b->o, NULL) != SEAM_OK)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 16,
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_DIM,
                               "the header's dimensions, metric or M are impossible");
-    if ((flags & ~(uint32_t)(FLAG_TRAINED | FLAG_LOSSLESS | FLAG_ORDERED)) != 0 ||
-        (b->lossless && (!b->trained || b->o.quant != HNSW_I8 || b->o.metric != HNSW_L2)))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 36,
-                              "the header's flags contradict each other");
+    if (b->lossless && (!b->trained || b->o.quant != HNSW_I8 || b->o.metric != HNSW_L2))
+        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "the header's flags contradict each other");
     if (b->trained && (!isfinite(b->scale) || b->scale <= 0))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 104,
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_SCALE,
                               "the scale of the codes is no positive number");
     if (b->nodes > HNSW_NODES_MAX || b->upper > b->nodes * HNSW_LEVEL_MAX || b->dead > b->nodes)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 48, "the header's counts are impossible");
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_NODES,
+                              "the header's counts are impossible");
     if (b->nodes == 0 ? b->entry != ENTRY_NONE
                       : (uint32_t)b->entry >= b->nodes || b->entry >> 32 > HNSW_LEVEL_MAX)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 72, "the entry point is no node");
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_ENTRY, "the entry point is no node");
     return SEAM_OK;
 }
 
-enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER], const char *path,
+enum seam_status hnsw_base_head_parse(const uint8_t *page, size_t n, const char *path,
                                       struct hnsw_base_head *out, struct seam_fault *f)
 {
-    uint32_t flags = seam_get_u32(page + 36);
+    struct seam_filehead h;
+    enum seam_status st = seam_filehead_decode(&hnsw_base_format, page, n, path, 0, &h, f);
 
-    if (memcmp(page, base_magic, 8) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no base file of a vector index");
-    if (seam_get_u32(page + 8) != BASE_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8,
-                              "version %u; this program reads version %d", seam_get_u32(page + 8),
-                              BASE_VERSION);
-    if (seam_get_u32(page + 12) != seam_crc32c(0, page + 16, BASE_HEADER - 16))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 12, "the header's checksum does not match");
+    if (st != SEAM_OK) return st;
+    if (n < BASE_HEADER)
+        return seam_fault_set(f, SEAM_CORRUPT, path, n, "the file ends inside its header");
+    if (seam_get_u32(page + AT_CRC) != seam_crc32c(0, page + AT_DIM, AT_CRC - AT_DIM))
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_CRC,
+                              "the header's checksum does not match");
     *out = (struct hnsw_base_head){
-        .o = {seam_get_u32(page + 16), (enum hnsw_metric)seam_get_u32(page + 20),
-              (enum hnsw_quant)seam_get_u32(page + 24), seam_get_u32(page + 28),
-              seam_get_u32(page + 32), seam_get_u64(page + 40)},
-        .trained = (flags & FLAG_TRAINED) != 0,
-        .lossless = (flags & FLAG_LOSSLESS) != 0,
-        .ordered = (flags & FLAG_ORDERED) != 0,
-        .nodes = seam_get_u64(page + 48),
-        .upper = seam_get_u64(page + 56),
-        .dead = seam_get_u64(page + 64),
-        .entry = seam_get_u64(page + 72),
-        .applied_lsn = seam_get_u64(page + 80),
-        .floor_lsn = seam_get_u64(page + 88),
-        .wall_us = (int64_t)seam_get_u64(page + 96),
-        .scale = seam_get_f32(page + 104),
-        .sums_crc = seam_get_u32(page + 108),
-        .trained_on = seam_get_u64(page + 112),
-        .seq = seam_get_u64(page + 120),
+        .o = {.dim = seam_get_u32(page + AT_DIM),
+              .metric = (enum hnsw_metric)seam_get_u32(page + AT_METRIC),
+              .quant = (enum hnsw_quant)seam_get_u32(page + AT_QUANT),
+              .m = seam_get_u32(page + AT_M),
+              .ef_construction = seam_get_u32(page + AT_EF_CONSTRUCTION),
+              .seed = seam_get_u64(page + AT_SEED)},
+        .owner = h.owner,
+        .trained = (h.flags & FLAG_TRAINED) != 0,
+        .lossless = (h.flags & FLAG_LOSSLESS) != 0,
+        .ordered = (h.flags & FLAG_ORDERED) != 0,
+        .nodes = seam_get_u64(page + AT_NODES),
+        .upper = seam_get_u64(page + AT_UPPER),
+        .dead = seam_get_u64(page + AT_DEAD),
+        .entry = seam_get_u64(page + AT_ENTRY),
+        .applied_lsn = h.lsn,
+        .floor_lsn = seam_get_u64(page + AT_FLOOR),
+        .wall_us = (int64_t)seam_get_u64(page + AT_WALL),
+        .scale = seam_get_f32(page + AT_SCALE),
+        .sums_crc = seam_get_u32(page + AT_SUMS_CRC),
+        .trained_on = seam_get_u64(page + AT_TRAINED_ON),
+        .seq = h.file_id,
     };
-    return head_check(out, flags, path, f);
+    return head_check(out, path, f);
 }
 
 /* ---- writing: one stream of chunks, each summed as it leaves ---- */
@@ -207,6 +244,8 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
                                  uint64_t seq, uint64_t *size, struct seam_fault *f)
 {
     struct hnsw_base_head b = {.o = h->o,
+                               .owner = h->store != NULL ? h->store->state.owner
+                                                         : (struct seam_owner){.history = 0},
                                .trained = h->quant.trained,
                                .lossless = h->quant.lossless,
                                .ordered = h->order != NULL,
@@ -227,12 +266,10 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
 
     hnsw_base_layout(&b, &l);
     o.chunk = malloc(BASE_CHUNK);
-    if (o.chunk == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory to write");
+    if (o.chunk == NULL) return seam_no_memory(f, "a base file");
     st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC, &o.file, f);
     if (st == SEAM_OK) st = write_sections(h, &o, &b);
-    if (st == SEAM_OK && !seam_buf_ok(&o.sums))
-        st = seam_fault_set(f, SEAM_NOMEM, path, 0, "no memory for checksums");
+    if (st == SEAM_OK) st = seam_buf_check(&o.sums, f, "a base file's checksums");
     if (st == SEAM_OK) {
         assert(o.at == l.sums && o.sums.size == l.sum_count * 4);
         b.sums_crc = seam_crc32c(0, o.sums.data, o.sums.size);
@@ -249,6 +286,14 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
 }
 
 /* ---- reading ---- */
+bool hnsw_base_sum_matches(const uint8_t *map, const struct hnsw_base_layout *l, uint64_t chunk,
+                           uint64_t *at, uint64_t *n)
+{
+    *at = BASE_HEADER + chunk * BASE_CHUNK;
+    *n = l->sums - *at < BASE_CHUNK ? l->sums - *at : BASE_CHUNK;
+    return seam_crc32c(0, map + *at, *n) == seam_get_u32(map + l->sums + chunk * 4);
+}
+
 static enum seam_status sums_check(const uint8_t *map, const struct hnsw_base_layout *l,
                                    uint32_t sums_crc, const char *path, struct seam_fault *f)
 {
@@ -256,13 +301,12 @@ static enum seam_status sums_check(const uint8_t *map, const struct hnsw_base_la
         return seam_fault_set(f, SEAM_CORRUPT, path, l->sums,
                               "the checksums' own checksum does not match");
     for (uint64_t i = 0; i < l->sum_count; i++) {
-        uint64_t at = BASE_HEADER + i * BASE_CHUNK,
-                 n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
+        uint64_t at, n;
 
-        if (seam_crc32c(0, map + at, n) != seam_get_u32(map + l->sums + i * 4))
+        if (!hnsw_base_sum_matches(map, l, i, &at, &n))
             return seam_fault_set(f, SEAM_CORRUPT, path, at,
-                                  "the checksum of bytes %llu to %llu does not match",
-                                  (unsigned long long)at, (unsigned long long)(at + n));
+                                  "the checksum of bytes %" PRIu64 " to %" PRIu64 " does not match",
+                                  at, at + n);
     }
     return SEAM_OK;
 }
@@ -283,11 +327,11 @@ static enum seam_status nodes_check(const struct hnsw *h, const struct hnsw_base
         dead += n->death != SEAM_LSN_MAX;
     }
     if (dead != b->dead)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 64,
-                              "the header counts %llu dead nodes, there are %llu",
-                              (unsigned long long)b->dead, (unsigned long long)dead);
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_DEAD,
+                              "the header counts %" PRIu64 " dead nodes, there are %" PRIu64,
+                              b->dead, dead);
     if (b->nodes > 0 && node_at(h, (uint32_t)b->entry)->level != b->entry >> 32)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 72,
+        return seam_fault_set(f, SEAM_CORRUPT, path, AT_ENTRY,
                               "the entry point's level is not its node's");
     return SEAM_OK;
 }
@@ -380,8 +424,7 @@ static enum seam_status take_order(struct hnsw *h, const uint8_t *p, uint64_t at
     uint64_t seen[(HNSW_DIM_MAX + 63) / 64] = {0};
 
     h->order = malloc(h->o.dim * sizeof *h->order);
-    if (h->order == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, path, at, "no memory for the dimensions' order");
+    if (h->order == NULL) return seam_no_memory(f, "the dimensions' order");
     memcpy(h->order, p, h->o.dim * sizeof *h->order);
     for (uint32_t d = 0; d < h->o.dim; d++) {
         if (h->order[d] >= h->o.dim || seam_bitset_get(seen, h->order[d]))
@@ -405,26 +448,32 @@ static enum seam_status offsets_check(const struct hnsw *h, uint64_t at, const c
 enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *path, uint64_t seq,
                                 const uint8_t **map, size_t *map_size, struct seam_fault *f)
 {
+    const struct seam_filehead_want want = {.platform = h->store->state.owner.platform,
+                                            .file_id = &seq};
     struct seam_file *file = NULL;
     struct hnsw_base_head b;
     struct hnsw_base_layout l;
     uint8_t page[BASE_HEADER];
     uint64_t size = 0;
+    size_t got = 0;
     enum seam_status st = seam_file_open(io, path, SEAM_FILE_READ, &file, f);
 
     assert(h->count == 0 && *map == NULL);
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);
-    if (st == SEAM_OK) st = seam_file_read(file, 0, page, sizeof page, f);
-    if (st == SEAM_OK) st = hnsw_base_head_parse(page, path, &b, f);
-    if (st == SEAM_OK && (b.seq != seq || !same_shape(&b.o, &h->o)))
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 16,
-                            "the file belongs to another index or another state");
+    if (st == SEAM_OK) st = seam_file_read_some(file, 0, page, sizeof page, &got, f);
+    if (st == SEAM_OK) st = hnsw_base_head_parse(page, got, path, &b, f);
+    if (st == SEAM_OK)
+        st = seam_filehead_check(&hnsw_base_format,
+                                 &(struct seam_filehead){.owner = b.owner, .file_id = b.seq}, &want,
+                                 path, f);
+    if (st == SEAM_OK && !same_shape(&b.o, &h->o))
+        st = seam_fault_set(f, SEAM_CORRUPT, path, AT_DIM, "the file belongs to another index");
     if (st == SEAM_OK) {
         hnsw_base_layout(&b, &l);
         if (l.end != size)
             st = seam_fault_set(f, SEAM_CORRUPT, path, size,
-                                "the file has %llu bytes, its header says %llu",
-                                (unsigned long long)size, (unsigned long long)l.end);
+                                "the file has %" PRIu64 " bytes, its header says %" PRIu64, size,
+                                l.end);
     }
     if (st == SEAM_OK) st = seam_file_map(file, (size_t)size, map, f);
     if (st == SEAM_OK) {

@@ -9,28 +9,25 @@
  *   +--------+------+---------+-------+--------+-------+-------+------+------+
  *
  *   off size header field     a reader demands
- *   0   8    magic            "SEAMHNSW"
- *   8   4    version          1
- *   12  4    crc              crc32c of bytes [16, 4096)
- *   16  4    dim              2..4096
- *   20  4    metric           0 L2, 1 inner product, 2 cosine
- *   24  4    quant            0 float32, 1 8-bit codes
- *   28  4    m                4..64
- *   32  4    ef_construction  1..65536
- *   36  4    flags            bit 0: codes trained; bit 1: lossless (then no VECS); bit 2: ordered
- *   40  8    seed
- *   48  8    nodes            < 2^31
- *   56  8    upper            upper slots, <= 15 * nodes
- *   64  8    dead             nodes with a death
- *   72  8    entry            level << 32 | node, or 2^64-1 when there are no nodes
- *   80  8    applied_lsn
- *   88  8    floor_lsn        AS OF below it is refused
- *   96  8    wall_us
- *   104 4    scale            float32, of the codes
- *   108 4    sums_crc         crc32c of SUMS
- *   112 8    trained_on
- *   120 8    seq              equal to the file's name
- *   128 ...  zeros
+ *   0   64   head             engine/io/filehead.h: SEAMHNSW, 2; file id: equal to the file's name; lsn: the applied LSN;
+ *                             flags bit 0: codes trained; bit 1: lossless (then no VECS); bit 2: ordered
+ *   64  4    dim              2..4096
+ *   68  4    metric           0 L2, 1 inner product, 2 cosine
+ *   72  4    quant            0 float32, 1 8-bit codes
+ *   76  4    m                4..64
+ *   80  4    ef_construction  1..65536
+ *   84  4    scale            float32, of the codes
+ *   88  8    seed
+ *   96  8    nodes            < 2^31
+ *   104 8    upper            upper slots, <= 15 * nodes
+ *   112 8    dead             nodes with a death
+ *   120 8    entry            level << 32 | node, or 2^64-1 when there are no nodes
+ *   128 8    floor_lsn        AS OF below it is refused
+ *   136 8    wall_us
+ *   144 8    trained_on
+ *   152 4    sums_crc         crc32c of SUMS
+ *   156 ...  zeros
+ *   4092 4   crc              crc32c of bytes [64, 4092)
  *
  *   OFFSETS  dim x f32 where codes are trained, then dim x u16 where ordered: stored dimension d is the
  *            caller's order[d] (each once)
@@ -43,9 +40,11 @@
 #ifndef SEAM_HNSW_BASEFILE_H
 #define SEAM_HNSW_BASEFILE_H
 
+#include "engine/io/filehead.h"
 #include "hnsw/graph.h"
 
-enum { BASE_HEADER = 4096, BASE_PAGE = 4096, BASE_CHUNK = 256 << 10, BASE_VERSION = 1 };
+enum { BASE_HEADER = 4096, BASE_PAGE = 4096, BASE_CHUNK = 256 << 10 };
+extern const struct seam_filehead_format hnsw_base_format;
 
 struct hnsw_base_layout {
     uint64_t offsets, nodes, links0, upper, codes, vecs, sums,
@@ -55,6 +54,7 @@ struct hnsw_base_layout {
 
 struct hnsw_base_head {
     struct hnsw_options o;
+    struct seam_owner owner;
     bool trained, lossless, ordered;
     uint64_t nodes, upper, dead, entry, trained_on, seq;
     seam_lsn_t applied_lsn, floor_lsn;
@@ -64,9 +64,15 @@ struct hnsw_base_head {
 };
 
 void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *out);
-SEAM_MUST_USE enum seam_status hnsw_base_head_parse(const uint8_t page[BASE_HEADER],
-                                                    const char *path, struct hnsw_base_head *out,
+/* From the first n bytes of the file. */
+SEAM_MUST_USE enum seam_status hnsw_base_head_parse(const uint8_t *page, size_t n, const char *path,
+                                                    struct hnsw_base_head *out,
                                                     struct seam_fault *f);
+/* Makes the header's own checksum right: for whoever writes it, and for tests that damage it. */
+void hnsw_base_head_seal(uint8_t page[BASE_HEADER]);
+/* Whether a chunk has the checksum that SUMS gives it; *at and *n: where it is. */
+bool hnsw_base_sum_matches(const uint8_t *map, const struct hnsw_base_layout *l, uint64_t chunk,
+                           uint64_t *at, uint64_t *n);
 /* Writes the graph as it is to path (complete and synced, under that very name), *size its bytes.    */
 SEAM_MUST_USE enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io,
                                                const char *path, uint64_t seq, uint64_t *size,

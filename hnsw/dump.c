@@ -24,6 +24,14 @@ static void dump_options(const struct hnsw_options *o, struct seam_buf *out)
                     o->m, o->ef_construction, o->seed);
 }
 
+static void dump_owner(const struct seam_owner *o, struct seam_buf *out)
+{
+    char platform[SEAM_PLATFORM_TEXT];
+
+    seam_platform_text(o->platform, platform);
+    seam_buf_printf(out, "  platform %s, history %016" PRIx64 "\n", platform, o->history);
+}
+
 static void section(struct seam_buf *out, const char *name, uint64_t from, uint64_t to,
                     const char *what)
 {
@@ -61,10 +69,9 @@ static void dump_sums(const uint8_t *file, const struct hnsw_base_head *b,
     uint64_t bad = 0;
 
     for (uint64_t i = 0; i < l->sum_count; i++) {
-        uint64_t at = BASE_HEADER + i * BASE_CHUNK,
-                 n = l->sums - at < BASE_CHUNK ? l->sums - at : BASE_CHUNK;
+        uint64_t at, n;
 
-        if (seam_crc32c(0, file + at, n) == seam_get_u32(file + l->sums + i * 4)) continue;
+        if (hnsw_base_sum_matches(file, l, i, &at, &n)) continue;
         seam_buf_printf(out,
                         "  DAMAGED: bytes %" PRIu64 " to %" PRIu64 " do not have their checksum\n",
                         at, at + n);
@@ -82,16 +89,13 @@ static enum seam_status dump_base(const struct seam_buf *file, const char *path,
 {
     struct hnsw_base_head b;
     struct hnsw_base_layout l;
-    enum seam_status st;
+    enum seam_status st = hnsw_base_head_parse(file->data, file->size, path, &b, f);
 
-    if (file->size < BASE_HEADER)
-        return seam_fault_set(f, SEAM_CORRUPT, path, file->size,
-                              "shorter than a base file's header");
-    st = hnsw_base_head_parse(file->data, path, &b, f);
     if (st != SEAM_OK) return st;
     hnsw_base_layout(&b, &l);
-    seam_buf_printf(out, "base file %016" PRIx64 " of a vector index, version %d\n", b.seq,
-                    BASE_VERSION);
+    seam_buf_printf(out, "base file %016" PRIx64 " of a vector index, version %u\n", b.seq,
+                    (unsigned)hnsw_base_format.version);
+    dump_owner(&b.owner, out);
     dump_options(&b.o, out);
     seam_buf_printf(out,
                     "  %" PRIu64 " nodes (%" PRIu64 " dead), applied LSN %" PRIu64
@@ -125,25 +129,24 @@ static enum seam_status dump_base(const struct seam_buf *file, const char *path,
 static enum seam_status dump_journal(const struct seam_buf *file, const char *path,
                                      struct seam_buf *out, struct seam_fault *f)
 {
-    uint64_t seq, at = JOURNAL_HEADER, number = 0;
+    uint64_t at = JOURNAL_HEADER, number = 0;
     struct hnsw_batch_head b;
-    enum seam_status st;
+    struct seam_filehead h;
+    enum seam_status st =
+        seam_filehead_decode(&hnsw_journal_format, file->data, file->size, path, 0, &h, f);
 
-    if (file->size < JOURNAL_HEADER)
-        return seam_fault_set(f, SEAM_CORRUPT, path, file->size, "shorter than a journal's header");
-    seq = seam_get_u64(file->data + 16);
-    st = hnsw_journal_header_check(file->data, path, seq, f);
     if (st != SEAM_OK) return st;
-    seam_buf_printf(out, "journal %016" PRIx64 " of a vector index, version %d\n", seq,
-                    JOURNAL_VERSION);
-    while ((st = hnsw_batch_head_read(file->data + at, file->size - (size_t)at, at, seq, number,
-                                      path, &b, f)) == SEAM_OK) {
+    seam_buf_printf(out, "journal %016" PRIx64 " of a vector index, version %u\n", h.file_id,
+                    (unsigned)hnsw_journal_format.version);
+    dump_owner(&h.owner, out);
+    while ((st = hnsw_batch_head_read(file->data + at, file->size - (size_t)at, at, h.file_id,
+                                      number, path, &b, f)) == SEAM_OK) {
         seam_buf_printf(out,
                         "  %10" PRIu64 "  batch %" PRIu64 ": %" PRIu64 " bytes, LSN %" PRIu64
                         ", nodes %u to %u, %u deaths, "
                         "%u link lists, crc %08x\n",
                         at, b.number, b.size, b.applied_lsn, b.first, b.first + b.nodes, b.deaths,
-                        b.lists, seam_get_u32(file->data + at + 4));
+                        b.lists, b.crc);
         at += BATCH_HEADER + b.size;
         number++;
     }
@@ -163,13 +166,17 @@ static enum seam_status dump_manifest(struct seam_io *io, const char *path, stru
     size_t n = slash != NULL ? (size_t)(slash - path) : 1;
     struct seam_manifest m = {0};
     struct hnsw_state s;
+    uint64_t seq;
     enum seam_status st;
 
+    if (!seam_manifest_name_parse(name, &seq))
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
+                              "a manifest is known by its name, sixteen hex digits");
     if (n >= sizeof dir)
         return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "the path is too long");
     memcpy(dir, slash != NULL ? path : ".", n);
     dir[n] = '\0';
-    st = seam_manifest_load(io, dir, STATE_KIND, strtoull(name, NULL, 16), &m, f);
+    st = seam_manifest_load(io, dir, STATE_KIND, seq, &m, f);
     if (st == SEAM_OK) st = hnsw_state_parse(&m, path, &s, f);
     seam_buf_free(&m.payload);
     if (st != SEAM_OK) return st;
@@ -177,6 +184,7 @@ static enum seam_status dump_manifest(struct seam_io *io, const char *path, stru
                     "manifest %" PRIu64 " of a vector index: base %016" PRIx64
                     ", journal %016" PRIx64 ", at LSN %" PRIu64 " or later\n",
                     s.seq, s.base, s.journal, s.applied_lsn);
+    dump_owner(&s.owner, out);
     dump_options(&s.o, out);
     if (s.default_recall > 0) seam_buf_printf(out, "  pinned: recall %.4f\n", s.default_recall);
     for (size_t i = 0; i < s.point_count; i++)
@@ -192,17 +200,15 @@ enum seam_status hnsw_dump(struct seam_io *io, const char *path, bool verbose, s
                            struct seam_fault *f)
 {
     struct seam_buf file = {0};
-    size_t n = strlen(path);
-    enum seam_status st;
+    enum seam_status st = seam_io_read_all(io, path, DUMP_MAX, &file, f);
 
-    if (n > 9 && strcmp(path + n - 9, ".manifest") == 0) return dump_manifest(io, path, out, f);
-    st = seam_io_read_all(io, path, DUMP_MAX, &file, f);
-    if (st == SEAM_OK) {
-        if (file.size >= 8 && memcmp(file.data, "SEAMHNSJ", 8) == 0)
-            st = dump_journal(&file, path, out, f);
-        else
-            st = dump_base(&file, path, verbose, out, f);
-    }
+    if (st == SEAM_OK && seam_manifest_is(file.data, file.size))
+        st = dump_manifest(io, path, out, f);
+    else if (st == SEAM_OK && seam_filehead_is(&hnsw_journal_format, file.data, file.size))
+        st = dump_journal(&file, path, out, f);
+    else if (st == SEAM_OK)
+        st = dump_base(&file, path, verbose, out, f);
+    if (st == SEAM_OK) st = seam_buf_check(out, f, "a dump");
     seam_buf_free(&file);
     return st;
 }

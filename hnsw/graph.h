@@ -136,6 +136,7 @@ struct hnsw {
     struct hnsw_quantizer quant;
     uint16_t *order;  /* stored dimension d is the caller's order[d]; NULL = as given */
     bool maps;        /* some array lies in the base file's mapping */
+    bool another;     /* writer: the history is another one than the newest state tells */
     bool wants_base;  /* the next publication must be a base: it sets the order */
     bool build_codes; /* codes are temporary, for building an F32 graph */
 

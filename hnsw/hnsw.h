@@ -60,6 +60,7 @@ struct hnsw_options {
     uint32_t m;            /* links a node above level 0; 2M at level 0 */
     uint32_t ef_construction;
     uint64_t seed; /* of the levels: same seed, same order of inserts, one thread = same graph */
+    struct seam_owner owner; /* of hnsw_create only: whose the index is */
 };
 
 /* How a process uses it.                                                                           */
@@ -69,6 +70,8 @@ struct hnsw_config {
         *trace;  /* NULL = off: hop, node_new, links_prune, regime, journal_append ... */
     bool mapped; /* readers: leave everything mapped (least memory), do not copy into huge pages */
     uint64_t memory_max; /* 0 = none; growing past it is SEAM_LIMIT */
+    struct seam_owner
+        owner; /* whose; zeros: whoever made it. Another platform's is SEAM_CONFLICT */
 };
 
 struct hnsw;
@@ -147,6 +150,7 @@ bool hnsw_wants_maintain(const struct hnsw *h);
 struct hnsw_info {
     struct hnsw_options options;
     uint64_t nodes, live, dead;               /* nodes = live + tombstones */
+    struct seam_owner owner;                  /* whose, and which history its state tells */
     uint64_t generation;                      /* manifest sequence */
     seam_lsn_t applied_lsn, floor_lsn, as_of; /* as_of = SEAM_LSN_MAX: newest */
     int64_t wall_us;                          /* when applied_lsn was published */

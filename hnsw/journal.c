@@ -2,40 +2,34 @@
 #include "hnsw/journal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/crc32c.h"
 
-static const char journal_magic[8] = {'S', 'E', 'A', 'M', 'H', 'N', 'S', 'J'};
 enum { BATCH_MAGIC = 0x424a4e48, FLAG_RETRAINED = 1 }; /* "HNJB" */
+/* A batch's head. */
+enum {
+    AT_MAGIC = 0,
+    AT_CRC = 4,
+    AT_SIZE = 8,
+    AT_NUMBER = 16,
+    AT_LSN = 24,
+    AT_WALL = 32,
+    AT_FIRST = 40,
+    AT_NODES = 44,
+    AT_DEATHS = 48,
+    AT_LISTS = 52,
+    AT_ENTRY = 56,
+};
 
-void hnsw_journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq)
-{
-    memset(out, 0, JOURNAL_HEADER);
-    memcpy(out, journal_magic, 8);
-    seam_put_u32(out + 8, JOURNAL_VERSION);
-    seam_put_u64(out + 16, seq);
-    seam_put_u32(out + 12, seam_crc32c(0, out + 16, JOURNAL_HEADER - 16));
-}
-
-enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER], const char *path,
-                                           uint64_t seq, struct seam_fault *f)
-{
-    if (memcmp(head, journal_magic, 8) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no journal of a vector index");
-    if (seam_get_u32(head + 8) != JOURNAL_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8,
-                              "version %u; this program reads version %d", seam_get_u32(head + 8),
-                              JOURNAL_VERSION);
-    if (seam_get_u32(head + 12) != seam_crc32c(0, head + 16, JOURNAL_HEADER - 16) ||
-        seam_get_u64(head + 24) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 12, "the header's checksum does not match");
-    if (seam_get_u64(head + 16) != seq)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 16, "the journal of another state");
-    return SEAM_OK;
-}
+const struct seam_filehead_format hnsw_journal_format = {
+    .magic = "SEAMHNSJ",
+    .version = 2,
+    .name = "a journal of a vector index",
+    .way_out = "the index is derived from the source: `seam rebuild DIR vectors` makes it again"};
 
 /* ---- encoding ---- */
 static void put_params(const struct hnsw *h, struct seam_buf *out)
@@ -111,21 +105,30 @@ enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t 
         seam_buf_u64(out, node_at(h, h->deaths[i])->death);
     }
     lists = put_dirty_lists(h, out);
-    if (!seam_buf_ok(out))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the batch");
+    if (!seam_buf_ok(out)) return seam_no_memory(f, "a batch of the journal");
     memset(out->data, 0, BATCH_HEADER);
-    seam_put_u32(out->data, BATCH_MAGIC);
-    seam_put_u64(out->data + 8, out->size - BATCH_HEADER);
-    seam_put_u64(out->data + 16, number);
-    seam_put_u64(out->data + 24, applied_lsn);
-    seam_put_u64(out->data + 32, (uint64_t)wall_us);
-    seam_put_u32(out->data + 40, h->published);
-    seam_put_u32(out->data + 44, h->count - h->published);
-    seam_put_u32(out->data + 48, (uint32_t)h->death_count);
-    seam_put_u32(out->data + 52, lists);
-    seam_put_u64(out->data + 56, h->entry);
-    seam_put_u32(out->data + 4, seam_crc32c((uint32_t)seq, out->data + 8, out->size - 8));
+    seam_put_u32(out->data + AT_MAGIC, BATCH_MAGIC);
+    seam_put_u64(out->data + AT_SIZE, out->size - BATCH_HEADER);
+    seam_put_u64(out->data + AT_NUMBER, number);
+    seam_put_u64(out->data + AT_LSN, applied_lsn);
+    seam_put_u64(out->data + AT_WALL, (uint64_t)wall_us);
+    seam_put_u32(out->data + AT_FIRST, h->published);
+    seam_put_u32(out->data + AT_NODES, h->count - h->published);
+    seam_put_u32(out->data + AT_DEATHS, (uint32_t)h->death_count);
+    seam_put_u32(out->data + AT_LISTS, lists);
+    seam_put_u64(out->data + AT_ENTRY, h->entry);
+    hnsw_batch_seal(out->data, out->size, seq);
     return SEAM_OK;
+}
+
+uint64_t hnsw_batch_payload_size(const uint8_t *batch)
+{
+    return seam_get_u64(batch + AT_SIZE);
+}
+
+void hnsw_batch_seal(uint8_t *batch, size_t n, uint64_t seq)
+{
+    seam_put_u32(batch + AT_CRC, seam_crc32c((uint32_t)seq, batch + AT_SIZE, n - AT_SIZE));
 }
 
 void hnsw_batch_done(struct hnsw *h)
@@ -146,22 +149,24 @@ enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, u
                                       struct hnsw_batch_head *out, struct seam_fault *f)
 {
     if (n < BATCH_HEADER) return SEAM_END;
-    *out = (struct hnsw_batch_head){.size = seam_get_u64(p + 8),
-                                    .number = seam_get_u64(p + 16),
-                                    .entry = seam_get_u64(p + 56),
-                                    .applied_lsn = seam_get_u64(p + 24),
-                                    .wall_us = (int64_t)seam_get_u64(p + 32),
-                                    .first = seam_get_u32(p + 40),
-                                    .nodes = seam_get_u32(p + 44),
-                                    .deaths = seam_get_u32(p + 48),
-                                    .lists = seam_get_u32(p + 52)};
-    if (seam_get_u32(p) != BATCH_MAGIC || out->size > n - BATCH_HEADER ||
-        seam_get_u32(p + 4) !=
-            seam_crc32c((uint32_t)seq, p + 8, (size_t)(BATCH_HEADER + out->size - 8)))
+    *out = (struct hnsw_batch_head){.size = seam_get_u64(p + AT_SIZE),
+                                    .number = seam_get_u64(p + AT_NUMBER),
+                                    .entry = seam_get_u64(p + AT_ENTRY),
+                                    .applied_lsn = seam_get_u64(p + AT_LSN),
+                                    .wall_us = (int64_t)seam_get_u64(p + AT_WALL),
+                                    .first = seam_get_u32(p + AT_FIRST),
+                                    .nodes = seam_get_u32(p + AT_NODES),
+                                    .deaths = seam_get_u32(p + AT_DEATHS),
+                                    .lists = seam_get_u32(p + AT_LISTS),
+                                    .crc = seam_get_u32(p + AT_CRC)};
+    if (seam_get_u32(p + AT_MAGIC) != BATCH_MAGIC || out->size > n - BATCH_HEADER ||
+        out->crc !=
+            seam_crc32c((uint32_t)seq, p + AT_SIZE, (size_t)(BATCH_HEADER + out->size - AT_SIZE)))
         return SEAM_END;
     if (out->number != number)
-        return seam_fault_set(f, SEAM_CORRUPT, path, at + 16, "batch %llu where batch %llu must be",
-                              (unsigned long long)out->number, (unsigned long long)number);
+        return seam_fault_set(f, SEAM_CORRUPT, path, at + AT_NUMBER,
+                              "batch %" PRIu64 " where batch %" PRIu64 " must be", out->number,
+                              number);
     return SEAM_OK;
 }
 

@@ -3,17 +3,11 @@
  * A batch is physical: the new nodes and every link list that changed, as they are after it. Applying it
  * is copying. The batch carries the applied LSN, so the offset is durable with its effect (rule 3).
  *
- *   0          32           32 + batch 0
+ *   0          64           64 + batch 0
  *   +----------+------------+------------+ ...  appended, synced with fdatasync, never rewritten
- *   |  header  |  batch 0   |  batch 1   |
+ *   |   head   |  batch 0   |  batch 1   |
  *   +----------+------------+------------+
- *
- *   off size header field   a reader demands
- *   0   8    magic          "SEAMHNSJ"
- *   8   4    version        1
- *   12  4    crc            crc32c of bytes [16, 32)
- *   16  8    seq            equal to the file's name
- *   24  8    zeros
+ *   head: engine/io/filehead.h: SEAMHNSJ, 2; file id ("seq"): equal to the file's name
  *
  *   off size batch field
  *   0   4    magic          "HNJB"
@@ -40,22 +34,22 @@
 #define SEAM_HNSW_JOURNAL_H
 
 #include "engine/base/buf.h"
+#include "engine/io/filehead.h"
 #include "hnsw/graph.h"
 
-enum { JOURNAL_HEADER = 32, BATCH_HEADER = 64, JOURNAL_VERSION = 1 };
+enum { JOURNAL_HEADER = SEAM_FILEHEAD_BYTES, BATCH_HEADER = 64 };
+extern const struct seam_filehead_format hnsw_journal_format;
 #define BATCH_SIZE_MAX ((uint64_t)1 << 34)
 
 struct hnsw_batch_head {
     uint64_t size, number, entry;
     seam_lsn_t applied_lsn;
     int64_t wall_us;
-    uint32_t first, nodes, deaths, lists;
+    uint32_t first, nodes, deaths, lists, crc;
 };
+/* The size that a batch of BATCH_HEADER bytes or more says its payload has; believed by nobody yet. */
+uint64_t hnsw_batch_payload_size(const uint8_t *batch);
 
-void hnsw_journal_header(uint8_t out[JOURNAL_HEADER], uint64_t seq);
-SEAM_MUST_USE enum seam_status hnsw_journal_header_check(const uint8_t head[JOURNAL_HEADER],
-                                                         const char *path, uint64_t seq,
-                                                         struct seam_fault *f);
 /* Encodes what changed since the last publish; the caller clears the marks when it is durable.       */
 SEAM_MUST_USE enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq,
                                                  uint64_t number, seam_lsn_t applied_lsn,
@@ -67,6 +61,8 @@ SEAM_MUST_USE enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, 
                                                     uint64_t seq, uint64_t number, const char *path,
                                                     struct hnsw_batch_head *out,
                                                     struct seam_fault *f);
+/* Makes a batch's checksum right: for whoever writes it, and for tests that damage it. */
+void hnsw_batch_seal(uint8_t *batch, size_t n, uint64_t seq);
 /* Checks the whole payload against h, then applies it. Gate held for writing by the caller.          */
 SEAM_MUST_USE enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *b,
                                                 const uint8_t *payload, uint64_t at,

@@ -18,18 +18,27 @@ enum { JOURNAL_READ_MIN = 1 << 16, OPEN_TRIES = 16, BIG_BATCH_MIN = 4096 };
 enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
                                  const char *ext, struct seam_fault *f)
 {
-    char name[64];
-
-    snprintf(name, sizeof name, "%016" PRIx64 ".%s", seq, ext);
-    return seam_path_join(out, dir, name, f);
+    return seam_path_format(out, dir, f, "%016" PRIx64 ".%s", seq, ext);
 }
 
 /* ---- the manifest's payload ---- */
+static void put_f64(struct seam_buf *out, double v)
+{
+    uint8_t b[8];
+
+    seam_put_f64(b, v);
+    seam_buf_append(out, b, sizeof b);
+}
+
+static double read_f64(struct seam_reader *r)
+{
+    const uint8_t *p = seam_read_bytes(r, 8);
+
+    return p != NULL ? seam_get_f64(p) : 0;
+}
+
 static void state_encode(const struct hnsw_state *s, struct seam_buf *out)
 {
-    double recall = s->default_recall;
-    uint64_t bits;
-
     seam_buf_u32(out, STATE_VERSION);
     seam_buf_u32(out, s->o.dim);
     seam_buf_u32(out, (uint32_t)s->o.metric);
@@ -40,8 +49,7 @@ static void state_encode(const struct hnsw_state *s, struct seam_buf *out)
     seam_buf_u64(out, s->base);
     seam_buf_u64(out, s->journal);
     seam_buf_u64(out, s->floor_lsn);
-    memcpy(&bits, &recall, 8);
-    seam_buf_u64(out, bits);
+    put_f64(out, s->default_recall);
     seam_buf_u32(out, (uint32_t)s->point_count);
     seam_buf_u32(out, 0);
     for (size_t i = 0; i < s->point_count; i++) {
@@ -49,51 +57,65 @@ static void state_encode(const struct hnsw_state *s, struct seam_buf *out)
 
         seam_buf_u32(out, p->k);
         seam_buf_u32(out, p->ef);
-        seam_buf_append(out, &p->recall_mean, 8);
-        seam_buf_append(out, &p->recall_low, 8);
-        seam_buf_append(out, &p->p50_us, 8);
-        seam_buf_append(out, &p->p99_us, 8);
+        put_f64(out, p->recall_mean);
+        put_f64(out, p->recall_low);
+        put_f64(out, p->p50_us);
+        put_f64(out, p->p99_us);
         seam_buf_u32(out, p->patience);
     }
+}
+
+static enum seam_status state_bad(const char *where, const struct seam_reader *r,
+                                  struct seam_fault *f, const char *what)
+{
+    return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE + seam_reader_offset(r),
+                          "%s", what);
 }
 
 enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *where,
                                   struct hnsw_state *out, struct seam_fault *f)
 {
-    const uint8_t *p = m->payload.data;
-    size_t n = m->payload.size;
+    struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
+    uint32_t version = seam_read_u32(&r);
 
-    if (n < STATE_HEADER || seam_get_u32(p) != STATE_VERSION ||
-        seam_get_u32(p + 64) > HNSW_POINTS_MAX ||
-        n != STATE_HEADER + (size_t)seam_get_u32(p + 64) * STATE_POINT)
-        return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE,
-                              "the manifest's payload is malformed");
-    *out = (struct hnsw_state){.seq = m->seq,
-                               .applied_lsn = m->applied_lsn,
-                               .wall_us = m->wall_us,
-                               .o = {seam_get_u32(p + 4), (enum hnsw_metric)seam_get_u32(p + 8),
-                                     (enum hnsw_quant)seam_get_u32(p + 12), seam_get_u32(p + 16),
-                                     seam_get_u32(p + 20), seam_get_u64(p + 24)},
-                               .base = seam_get_u64(p + 32),
-                               .journal = seam_get_u64(p + 40),
-                               .floor_lsn = seam_get_u64(p + 48),
-                               .default_recall = seam_get_f64(p + 56),
-                               .point_count = seam_get_u32(p + 64)};
+    if (!r.bad && version != STATE_VERSION)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, where, SEAM_MANIFEST_HEADER_SIZE,
+                              "the state of a vector index of version %" PRIu32
+                              "; this program reads version %d",
+                              version, STATE_VERSION);
+    *out = (struct hnsw_state){
+        .seq = m->seq, .applied_lsn = m->applied_lsn, .wall_us = m->wall_us, .owner = m->owner};
+    out->o.dim = seam_read_u32(&r);
+    out->o.metric = (enum hnsw_metric)seam_read_u32(&r);
+    out->o.quant = (enum hnsw_quant)seam_read_u32(&r);
+    out->o.m = seam_read_u32(&r);
+    out->o.ef_construction = seam_read_u32(&r);
+    out->o.seed = seam_read_u64(&r);
+    out->base = seam_read_u64(&r);
+    out->journal = seam_read_u64(&r);
+    out->floor_lsn = seam_read_u64(&r);
+    out->default_recall = read_f64(&r);
+    out->point_count = seam_read_u32(&r);
+    if (seam_read_u32(&r) != 0 || r.bad || out->point_count > HNSW_POINTS_MAX)
+        return state_bad(where, &r, f, "the manifest's payload is malformed");
     if (hnsw_graph_options_check(&out->o, NULL) != SEAM_OK || out->journal == 0 ||
         out->base > out->seq || out->journal > out->seq ||
         !(out->default_recall >= 0 && out->default_recall <= 1))
-        return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE,
-                              "the manifest's values are impossible");
+        return state_bad(where, &r, f, "the manifest's values are impossible");
     for (size_t i = 0; i < out->point_count; i++) {
-        const uint8_t *q = p + STATE_HEADER + i * STATE_POINT;
+        struct hnsw_point *p = &out->points[i];
 
-        out->points[i] = (struct hnsw_point){
-            seam_get_u32(q),      seam_get_u32(q + 4),  seam_get_f64(q + 8), seam_get_f64(q + 16),
-            seam_get_f64(q + 24), seam_get_f64(q + 32), seam_get_u32(q + 40)};
-        if (out->points[i].ef > HNSW_EF_MAX)
-            return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE,
-                                  "a pinned ef is impossible");
+        p->k = seam_read_u32(&r);
+        p->ef = seam_read_u32(&r);
+        p->recall_mean = read_f64(&r);
+        p->recall_low = read_f64(&r);
+        p->p50_us = read_f64(&r);
+        p->p99_us = read_f64(&r);
+        p->patience = seam_read_u32(&r);
+        if (p->ef > HNSW_EF_MAX) return state_bad(where, &r, f, "a pinned ef is impossible");
     }
+    if (r.bad || seam_reader_left(&r) != 0)
+        return state_bad(where, &r, f, "the manifest's payload has another size");
     return SEAM_OK;
 }
 
@@ -114,12 +136,12 @@ static enum seam_status state_publish(struct hnsw_store *s, struct seam_fault *f
                               .seq = s->state.seq,
                               .parent = s->state.seq - 1,
                               .applied_lsn = s->state.applied_lsn,
-                              .wall_us = s->state.wall_us};
-    enum seam_status st = SEAM_OK;
+                              .wall_us = s->state.wall_us,
+                              .owner = s->state.owner};
+    enum seam_status st;
 
     state_encode(&s->state, &m.payload);
-    if (!seam_buf_ok(&m.payload))
-        st = seam_fault_set(f, SEAM_NOMEM, s->dir, 0, "no memory for the manifest");
+    st = seam_buf_check(&m.payload, f, "the manifest");
     if (st == SEAM_OK) st = seam_manifest_publish(s->io, s->dir, &m, f);
     seam_buf_free(&m.payload);
     return st;
@@ -134,7 +156,8 @@ static enum seam_status journal_create(struct hnsw_store *s, uint64_t seq, struc
     struct seam_file *file = NULL;
     enum seam_status st = hnsw_store_path(path, s->dir, seq, "journal", f);
 
-    hnsw_journal_header(head, seq);
+    seam_filehead_encode(&hnsw_journal_format,
+                         &(struct seam_filehead){.owner = s->state.owner, .file_id = seq}, head);
     if (st == SEAM_OK)
         st = seam_file_open(s->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE | SEAM_FILE_TRUNC,
                             &file, f);
@@ -215,6 +238,7 @@ enum seam_status hnsw_store_write_base(struct hnsw *h, struct seam_fault *f)
     s->journal_size = JOURNAL_HEADER;
     s->batches = 0;
     s->base_size = size;
+    h->another = false;
     hnsw_batch_done(h);
     SEAM_TRACE(h->cfg.trace, "hnsw", "base_write", SEAM_TI("nodes", h->count),
                SEAM_TI("bytes", size), SEAM_TI("seq", seq));
@@ -237,13 +261,20 @@ static enum seam_status journal_open(struct hnsw *h, struct seam_fault *f)
     struct hnsw_store *s = h->store;
     char path[SEAM_PATH_MAX_BYTES];
     uint8_t head[JOURNAL_HEADER];
+    struct seam_filehead fh;
+    size_t got = 0;
     enum seam_status st = hnsw_store_path(path, s->dir, s->state.journal, "journal", f);
 
     if (st == SEAM_OK)
         st = seam_file_open(s->io, path, h->writer ? SEAM_FILE_WRITE : SEAM_FILE_READ, &s->journal,
                             f);
-    if (st == SEAM_OK) st = seam_file_read(s->journal, 0, head, sizeof head, f);
-    if (st == SEAM_OK) st = hnsw_journal_header_check(head, path, s->state.journal, f);
+    if (st == SEAM_OK) st = seam_file_read_some(s->journal, 0, head, sizeof head, &got, f);
+    if (st == SEAM_OK) st = seam_filehead_decode(&hnsw_journal_format, head, got, path, 0, &fh, f);
+    if (st == SEAM_OK)
+        st = seam_filehead_check(&hnsw_journal_format, &fh,
+                                 &(struct seam_filehead_want){.platform = s->state.owner.platform,
+                                                              .file_id = &s->state.journal},
+                                 path, f);
     s->journal_size = JOURNAL_HEADER;
     s->batches = 0;
     return st;
@@ -260,11 +291,10 @@ static enum seam_status batch_fetch(struct hnsw_store *s, uint64_t file_end, str
     if (left < BATCH_HEADER) return SEAM_END;
     st = seam_file_read(s->journal, s->journal_size, head, sizeof head, f);
     if (st != SEAM_OK) return st;
-    if (seam_get_u64(head + 8) > left - BATCH_HEADER) return SEAM_END;
-    want = BATCH_HEADER + seam_get_u64(head + 8);
+    if (hnsw_batch_payload_size(head) > left - BATCH_HEADER) return SEAM_END;
+    want = BATCH_HEADER + hnsw_batch_payload_size(head);
     if (!seam_buf_extend(&s->batch, (size_t)want))
-        return seam_fault_set(f, SEAM_NOMEM, seam_file_path(s->journal), s->journal_size,
-                              "no memory for a batch");
+        return seam_no_memory(f, "a batch of the journal");
     return seam_file_read(s->journal, s->journal_size, s->batch.data, (size_t)want, f);
 }
 
@@ -320,9 +350,8 @@ enum seam_status hnsw_store_read(struct hnsw *h, struct seam_fault *f)
     if (st == SEAM_OK) st = journal_follow(h, &batches, f);
     if (st == SEAM_OK && h->applied_lsn < s->state.applied_lsn)
         st = seam_fault_set(f, SEAM_CORRUPT, seam_file_path(s->journal), s->journal_size,
-                            "the journal ends at LSN %llu, the manifest promises %llu",
-                            (unsigned long long)h->applied_lsn,
-                            (unsigned long long)s->state.applied_lsn);
+                            "the journal ends at LSN %" PRIu64 ", the manifest promises %" PRIu64,
+                            h->applied_lsn, s->state.applied_lsn);
     hnsw_batch_done(h);
     if (st == SEAM_OK && s->map != NULL && !h->maps) {
         seam_file_unmap(s->io, s->map, s->map_size); /* everything was copied */
@@ -337,8 +366,7 @@ static enum seam_status store_new(struct seam_io *io, const char *dir, struct hn
 {
     struct hnsw_store *s = calloc(1, sizeof *s);
 
-    if (s == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the index");
+    if (s == NULL) return seam_no_memory(f, "an index");
     s->io = io;
     if ((size_t)snprintf(s->dir, sizeof s->dir, "%s", dir) >= sizeof s->dir) {
         free(s);
@@ -346,17 +374,6 @@ static enum seam_status store_new(struct seam_io *io, const char *dir, struct hn
     }
     *out = s;
     return SEAM_OK;
-}
-
-static enum seam_status store_lock(struct hnsw_store *s, struct seam_fault *f)
-{
-    char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = seam_path_join(path, s->dir, "LOCK", f);
-
-    if (st == SEAM_OK)
-        st = seam_file_open(s->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &s->lock, f);
-    if (st == SEAM_OK) st = seam_file_lock(s->lock, true, f);
-    return st;
 }
 
 enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct hnsw_options *o,
@@ -369,7 +386,7 @@ enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct h
 
     if (st == SEAM_OK) st = seam_io_mkdir(io, dir, f);
     if (st == SEAM_OK) st = store_new(io, dir, &h->store, f);
-    if (st == SEAM_OK) st = store_lock(h->store, f);
+    if (st == SEAM_OK) st = seam_writer_lock(io, dir, &h->store->lock, f);
     if (st == SEAM_OK) {
         struct seam_fault ignored = {0};
 
@@ -379,11 +396,11 @@ enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct h
                                 "there is an index already");
         else if (st == SEAM_NOT_FOUND)
             st = SEAM_OK;
-        else if (f != NULL)
-            *f = ignored;
+        else
+            seam_fault_give(f, &ignored);
     }
     if (st == SEAM_OK) {
-        h->store->state = (struct hnsw_state){.seq = 1, .journal = 1, .o = h->o};
+        h->store->state = (struct hnsw_state){.seq = 1, .journal = 1, .o = h->o, .owner = o->owner};
         st = journal_create(h->store, 1, &journal, f);
     }
     if (st == SEAM_OK) st = state_publish(h->store, f);
@@ -400,8 +417,9 @@ static enum seam_status open_state(struct seam_io *io, const char *dir,
     struct hnsw_store *s = NULL;
     enum seam_status st = store_new(io, dir, &s, f);
 
-    if (st == SEAM_OK && writer) st = store_lock(s, f);
+    if (st == SEAM_OK && writer) st = seam_writer_lock(io, dir, &s->lock, f);
     if (st == SEAM_OK) st = hnsw_state_load(io, dir, &s->state, f);
+    if (st == SEAM_OK && cfg != NULL) st = seam_owner_check(&cfg->owner, &s->state.owner, dir, f);
     if (st == SEAM_OK) st = hnsw_graph_new(&s->state.o, cfg, &h, f);
     if (st != SEAM_OK) {
         hnsw_store_free(s);
@@ -442,6 +460,8 @@ enum seam_status hnsw_open_writer(struct seam_io *io, const char *dir,
     if (st == SEAM_OK) st = cut_tail(h, f);
     if (st == SEAM_OK) st = hnsw_keymap_build(h, f);
     if (st == SEAM_OK)
+        st = seam_owner_take(&writable.owner, false, &h->store->state.owner, &h->another, dir, f);
+    if (st == SEAM_OK)
         *out = h;
     else
         hnsw_close(h);
@@ -463,7 +483,7 @@ enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_
         st = open_state(io, dir, cfg, false, &h, &why);
     }
     if (st != SEAM_OK) {
-        if (f != NULL) *f = why;
+        seam_fault_give(f, &why);
         return st;
     }
     if (as_of != SEAM_LSN_MAX && as_of != 0) {
@@ -553,7 +573,7 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
     hnsw_batch_done(h);
     if (st != SEAM_OK) h->poison = st; /* half refreshed is no state anybody published */
     pthread_rwlock_unlock(&h->gate);
-    if (st != SEAM_OK && f != NULL) *f = why;
+    if (st != SEAM_OK) seam_fault_give(f, &why);
     if (changed != NULL) *changed = st == SEAM_OK && batches > 0;
     return st;
 }
@@ -562,7 +582,7 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
 static bool nothing_to_publish(const struct hnsw *h, seam_lsn_t lsn)
 {
     return lsn <= h->applied_lsn && h->published == h->count && h->death_count == 0 &&
-           !h->requantized;
+           !h->requantized && !h->another;
 }
 
 static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us,
@@ -594,7 +614,7 @@ static bool is_big(const struct hnsw *h)
 {
     uint32_t fresh = h->count - h->published;
 
-    return h->wants_base || (fresh >= BIG_BATCH_MIN && fresh >= h->published / 4);
+    return h->wants_base || h->another || (fresh >= BIG_BATCH_MIN && fresh >= h->published / 4);
 }
 
 enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wall_us,
@@ -611,7 +631,7 @@ enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wa
     if (nothing_to_publish(h, applied_lsn)) return SEAM_OK;
     if (applied_lsn < h->applied_lsn)
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
-                              "LSN %llu is applied already", (unsigned long long)h->applied_lsn);
+                              "LSN %" PRIu64 " is applied already", h->applied_lsn);
     if (h->store == NULL) {
         hnsw_batch_done(h);
     } else if (is_big(h)) {
@@ -659,6 +679,7 @@ void hnsw_info(const struct hnsw *h, struct hnsw_info *out)
     out->live = out->nodes - out->dead;
     if (entry != ENTRY_NONE) out->entry_level = out->max_level = (uint32_t)(entry >> 32);
     if (s == NULL) return;
+    out->owner = s->state.owner;
     out->generation = s->state.seq;
     out->bytes_mapped = s->map != NULL ? s->map_size : 0;
     out->bytes_base = s->base_size;

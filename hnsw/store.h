@@ -24,13 +24,14 @@
  *   68  4    zero
  *   72  ...  points x { k u32, ef u32, recall_mean f64, recall_low f64, p50_us f64, p99_us f64,
  *                           patience u32 }                                                     */
-enum { STATE_HEADER = 72, STATE_POINT = 44, STATE_VERSION = 1 };
+enum { STATE_VERSION = 1 };
 #define STATE_KIND SEAM_MANIFEST_KIND('H', 'N', 'S', 'W')
 
 struct hnsw_state { /* a manifest, read */
     uint64_t seq, base, journal;
     seam_lsn_t applied_lsn, floor_lsn;
     int64_t wall_us;
+    struct seam_owner owner;
     struct hnsw_options o;
     double default_recall;
     struct hnsw_point points[HNSW_POINTS_MAX];

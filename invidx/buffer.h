@@ -36,6 +36,7 @@ struct invidx_buffer_doc {
 struct invidx_buffer {
     const struct invidx_schema *schema;
     const struct invidx_analyzer *analyzer;
+    struct seam_owner owner; /* of the segments that it becomes */
     struct invidx_word_table words;
     struct seam_buf term_text;
     struct invidx_text_ref *terms; /* by number */

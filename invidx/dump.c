@@ -1,6 +1,6 @@
 /* dump - our files as text, for people. It believes nothing: a damaged file is shown as far as it goes and
  * then named as damaged.                                                                                */
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,33 +18,46 @@ static const char *kind_name(uint32_t kind)
     return kind >= SEG_ATTR ? "ATTR" : kind < SEAM_ARRAY_LEN(names) ? names[kind] : "?";
 }
 
-static void split(const char *path, char dir[SEAM_PATH_MAX_BYTES], const char **name)
+static enum seam_status split(const char *path, char dir[SEAM_PATH_MAX_BYTES], const char **name,
+                              struct seam_fault *f)
 {
     const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
 
-    snprintf(dir, SEAM_PATH_MAX_BYTES, "%.*s", slash == NULL ? 1 : (int)(slash - path),
-             slash == NULL ? "." : path);
     *name = slash == NULL ? path : slash + 1;
+    if (n >= SEAM_PATH_MAX_BYTES)
+        return seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET, "path over %d bytes",
+                              SEAM_PATH_MAX_BYTES - 1);
+    if (slash == NULL) {
+        memcpy(dir, ".", 2);
+    } else {
+        memcpy(dir, path, n);
+        dir[n] = '\0';
+    }
+    return SEAM_OK;
 }
 
 static void dump_sections(const struct invidx_segment *s, struct seam_buf *out)
 {
-    uint32_t count = seam_get_u32(s->map + 12);
+    char platform[SEAM_PLATFORM_TEXT];
 
-    seam_buf_printf(out, "     0  magic SEAMSEG1, version %u, segment %016llx\n",
-                    seam_get_u32(s->map + 8), (unsigned long long)s->id);
+    seam_platform_text(s->owner.platform, platform);
+    seam_buf_printf(out,
+                    "     0  head: SEAMSEG1 version %u, segment %016" PRIx64
+                    ", platform %s, history %016" PRIx64 "\n",
+                    (unsigned)invidx_segment_format.version, s->id, platform, s->owner.history);
     seam_buf_printf(
-        out, "    24  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n",
-        s->docs, s->terms, s->size, s->fields, s->attrs, count);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *e = s->map + SEG_HEADER + (size_t)i * SEG_SECTION;
-        uint32_t kind = seam_get_u32(e);
+        out, "%6d  %u documents, %u terms, %zu bytes, %u fields, %u attributes, %u sections\n",
+        SEG_AT_DOCS, s->docs, s->terms, s->size, s->fields, s->attrs, s->sections);
+    for (uint32_t i = 0; i < s->sections; i++) {
+        size_t at = SEG_HEADER + (size_t)i * SEG_SECTION;
+        const struct invidx_seg_entry e = invidx_seg_entry_get(s->map + at);
 
-        seam_buf_printf(
-            out, "%6zu  section %-9s at %10llu, %10llu bytes (%.1f%%), crc %08x\n",
-            (size_t)(e - s->map), kind_name(kind), (unsigned long long)seam_get_u64(e + 8),
-            (unsigned long long)seam_get_u64(e + 16),
-            100.0 * (double)seam_get_u64(e + 16) / (double)s->size, seam_get_u32(e + 4));
+        seam_buf_printf(out,
+                        "%6zu  section %-9s at %10" PRIu64 ", %10" PRIu64
+                        " bytes (%.1f%%), crc %08" PRIx32 "\n",
+                        at, kind_name(e.kind), e.at, e.size,
+                        100.0 * (double)e.size / (double)s->size, e.crc);
     }
     seam_buf_printf(out, "digest: %llu postings, %016llx%016llx; weighted length %llu\n",
                     (unsigned long long)s->digest.count, (unsigned long long)s->digest.hi,
@@ -62,7 +75,8 @@ static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *ou
     struct invidx_termdict_iter it;
     struct invidx_postings *p = calloc(1, sizeof *p);
     uint32_t n = 0;
-    enum seam_status st = p == NULL ? SEAM_NOMEM : invidx_termdict_seek(&it, s, "", 0, f);
+    enum seam_status st =
+        p == NULL ? seam_no_memory(f, "a dump") : invidx_termdict_seek(&it, s, "", 0, f);
 
     while (st == SEAM_OK && n++ < DUMP_TERMS && (st = invidx_termdict_next(&it, f)) == SEAM_OK) {
         seam_buf_printf(
@@ -131,7 +145,7 @@ static enum seam_status dump_dels(struct seam_io *io, const char *dir, const cha
     struct invidx_store_dels d = {.id = id};
     enum seam_status st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
 
-    if (st == SEAM_OK && b.size < 20)
+    if (st == SEAM_OK && b.size < 4)
         st = seam_fault_set(f, SEAM_CORRUPT, path, b.size, "shorter than a tombstone file can be");
     if (st == SEAM_OK) {
         d.size = b.size;
@@ -204,7 +218,8 @@ enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_b
     uint64_t id;
     enum seam_status st;
 
-    split(path, dir, &name);
+    st = split(path, dir, &name, f);
+    if (st != SEAM_OK) return st;
     id = strtoull(name, &end, 16);
     if (strcmp(name, "schema.inx") == 0)
         st = dump_schema(io, dir, out, f);
@@ -212,12 +227,10 @@ enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_b
         st = dump_segment(io, dir, id, out, f);
     else if (end == name + 16 && strcmp(end, ".del") == 0)
         st = dump_dels(io, dir, path, id, out, f);
-    else if (end == name + 16 && strcmp(end, ".manifest") == 0)
+    else if (seam_manifest_name_parse(name, &id))
         st = dump_manifest(io, dir, id, out, f);
     else
         st = seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
                             "not the name of a file of a search index");
-    return st == SEAM_OK && !seam_buf_ok(out)
-               ? seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory")
-               : st;
+    return st == SEAM_OK ? seam_buf_check(out, f, "a dump") : st;
 }

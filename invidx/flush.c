@@ -349,7 +349,7 @@ enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io
 {
     struct flush fl = {.b = b, .order = order};
     uint64_t *keys = malloc(sizeof *keys * ((size_t)b->doc_count + 1));
-    enum seam_status st = invidx_segbuild_new(b->schema, id, b->doc_count, &fl.sb, f);
+    enum seam_status st = invidx_segbuild_new(b->schema, &b->owner, id, b->doc_count, &fl.sb, f);
 
     fl.sorted = malloc(sizeof *fl.sorted * (b->term_count + 1));
     fl.ord = malloc(sizeof *fl.ord * (b->term_count + 1));
@@ -357,8 +357,7 @@ enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io
     fl.entries = malloc(sizeof *fl.entries * (b->token_count + 1));
     if (st == SEAM_OK && (keys == NULL || fl.sorted == NULL || fl.ord == NULL || fl.start == NULL ||
                           fl.entries == NULL || !build(&fl, keys)))
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                            "no memory to write a segment");
+        st = seam_no_memory(f, "a segment that is written");
     if (st == SEAM_OK) st = invidx_segbuild_finish(fl.sb, io, dir, f);
     invidx_segbuild_free(fl.sb);
     invidx_plist_free(&fl.list);

@@ -110,6 +110,8 @@ struct invidx_writer_options {
     uint32_t merge_fanout;   /* segments of one size class that become one; 0 = 8  */
     double merge_mb_per_s;   /* throttle; 0 = none                                 */
     struct seam_trace *trace;
+    struct seam_owner
+        owner; /* whose; zeros: whoever made it. Another platform's is SEAM_CONFLICT */
 };
 
 /* Opens dir (made when missing). schema: needed to create; for an existing index NULL, or equal to what
@@ -145,6 +147,8 @@ SEAM_MUST_USE enum seam_status invidx_delete(struct invidx_writer *w, uint64_t k
 SEAM_MUST_USE enum seam_status invidx_publish(struct invidx_writer *w, seam_lsn_t applied_lsn,
                                               int64_t wall_us, struct seam_fault *f);
 seam_lsn_t invidx_writer_applied(struct invidx_writer *w);
+/* Whose the index is, and which history its newest state tells (what a publish will say).             */
+struct seam_owner invidx_writer_owner(const struct invidx_writer *w);
 /* The state the writer's next publish builds on: 0 before the first.                                  */
 uint64_t invidx_writer_live(struct invidx_writer *w); /* live documents, buffered ones included */
 
@@ -188,6 +192,7 @@ struct invidx_info {
     const char *fields[INVIDX_FIELDS_MAX]; /* until the reader is closed       */
     uint32_t weights[INVIDX_FIELDS_MAX];
     const char *attrs[INVIDX_ATTRS_MAX];
+    struct seam_owner owner; /* whose, and which history this state tells           */
     enum invidx_attr_type attr_types[INVIDX_ATTRS_MAX];
     double k1, b;
 };

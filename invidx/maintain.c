@@ -151,7 +151,9 @@ static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault
                                                      w->segs[i].tombs_published};
     w->del_count = 0;
     if (n > 0) {
-        st = invidx_dels_write(w->io, w->dir, w->next_id, groups, n, &w->dels[0], f);
+        st = invidx_dels_write(w->io, w->dir,
+                               &(struct invidx_dels_spec){w->owner, w->next_id, groups, n},
+                               &w->dels[0], f);
         w->next_id++;
         w->del_count = 1;
     }
@@ -210,8 +212,15 @@ static enum seam_status merge_once(struct invidx_writer *w, bool everything, boo
     id = w->next_id++;
     w->merging = true;
     pthread_mutex_unlock(&w->lock);
-    st = invidx_merge_segments(w->io, w->dir, &w->box.view, in, p->count, id,
-                               w->options.merge_mb_per_s, &docs, f);
+    st = invidx_merge_segments(&(struct invidx_merge_job){.io = w->io,
+                                                          .dir = w->dir,
+                                                          .schema = &w->box.view,
+                                                          .owner = w->owner,
+                                                          .in = in,
+                                                          .count = p->count,
+                                                          .id = id,
+                                                          .mb_per_s = w->options.merge_mb_per_s},
+                               &docs, f);
     pthread_mutex_lock(&w->lock);
     w->merging = false;
     if (st == SEAM_OK) st = commit(w, in, p->count, id, docs, f);

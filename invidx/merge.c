@@ -445,12 +445,14 @@ static enum seam_status certify(struct merge *m, struct seam_io *io, const char 
     return st;
 }
 
-enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir,
-                                       const struct invidx_schema *schema,
-                                       struct invidx_merge_input *in, size_t count, uint64_t id,
-                                       double mb_per_s, uint32_t *docs, struct seam_fault *f)
+enum seam_status invidx_merge_segments(const struct invidx_merge_job *job, uint32_t *docs,
+                                       struct seam_fault *f)
 {
-    struct merge m = {.schema = schema, .in = in, .count = count, .bytes_per_s = mb_per_s * 1e6};
+    const struct invidx_schema *schema = job->schema;
+    struct invidx_merge_input *in = job->in;
+    const size_t count = job->count;
+    struct merge m = {
+        .schema = schema, .in = in, .count = count, .bytes_per_s = job->mb_per_s * 1e6};
     enum seam_status st = SEAM_OK;
 
     m.its = calloc(count, sizeof *m.its);
@@ -474,15 +476,15 @@ enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir,
     st = merge_docs(&m, f);
     *docs = m.doc_count;
     if (st != SEAM_OK || m.doc_count == 0) goto done;
-    st = invidx_segbuild_new(schema, id, m.doc_count, &m.sb, f);
+    st = invidx_segbuild_new(schema, &job->owner, job->id, m.doc_count, &m.sb, f);
     if (st == SEAM_OK) st = merge_columns(&m, f);
     for (uint32_t i = 0; st == SEAM_OK && i < schema->attr_count; i++)
         st = schema->attrs[i].type == INVIDX_KEYWORD ? merge_keywords(&m, i, f)
                                                      : merge_ints(&m, i, f);
     if (st == SEAM_OK) st = merge_terms(&m, f);
     if (st == SEAM_OK) st = merge_words(&m, f);
-    if (st == SEAM_OK) st = invidx_segbuild_finish(m.sb, io, dir, f);
-    if (st == SEAM_OK) st = certify(&m, io, dir, id, f);
+    if (st == SEAM_OK) st = invidx_segbuild_finish(m.sb, job->io, job->dir, f);
+    if (st == SEAM_OK) st = certify(&m, job->io, job->dir, job->id, f);
 done:
     invidx_segbuild_free(m.sb);
     for (size_t i = 0; i < count; i++) {

@@ -11,11 +11,18 @@ struct invidx_merge_input {
     const uint64_t *drop;
     uint32_t *map;
 };
-SEAM_MUST_USE enum seam_status invidx_merge_segments(struct seam_io *io, const char *dir,
-                                                     const struct invidx_schema *schema,
-                                                     struct invidx_merge_input *in, size_t count,
-                                                     uint64_t id, double mb_per_s, uint32_t *docs,
-                                                     struct seam_fault *f);
+struct invidx_merge_job {
+    struct seam_io *io;
+    const char *dir;
+    const struct invidx_schema *schema;
+    struct seam_owner owner;
+    struct invidx_merge_input *in;
+    size_t count;
+    uint64_t id;     /* of the new segment */
+    double mb_per_s; /* 0: as fast as it goes */
+};
+SEAM_MUST_USE enum seam_status invidx_merge_segments(const struct invidx_merge_job *job,
+                                                     uint32_t *docs, struct seam_fault *f);
 /* Every posting but those of the documents in drop (bits; may be NULL): its document and its hash.  */
 typedef void (*posting_fn)(void *ctx, uint32_t doc, struct seam_hash128 h);
 SEAM_MUST_USE enum seam_status invidx_segment_each_posting(struct invidx_segment *s,

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum seam_status no_memory(const struct invidx_reader *r, struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET,
-                          "no memory to read the index");
-}
-
 static void rseg_free(struct invidx_rseg *s)
 {
     invidx_segment_release(s->seg);
@@ -32,17 +26,18 @@ static void kill(struct invidx_rseg *s, uint32_t doc)
 }
 
 static enum seam_status open_rseg(struct invidx_reader *r, const struct invidx_store_segment *e,
-                                  struct invidx_rseg *s, struct seam_fault *f)
+                                  const struct seam_owner *owner, struct invidx_rseg *s,
+                                  struct seam_fault *f)
 {
     enum seam_status st;
 
     memset(s, 0, sizeof *s);
     st = invidx_segment_open(r->io, r->dir, e->id, &r->box.view, &s->seg, f);
     if (st != SEAM_OK) return st;
-    if (s->seg->size != e->size || s->seg->docs != e->docs)
-        return invidx_segment_damaged(s->seg, NULL, "another size than the manifest gives", f);
+    st = invidx_store_segment_check(s->seg, e, owner, f);
+    if (st != SEAM_OK) return st;
     s->dead = calloc(seam_bitset_words(s->seg->docs) + 1, sizeof *s->dead);
-    if (s->dead == NULL) return no_memory(r, f);
+    if (s->dead == NULL) return seam_no_memory(f, "a state of the index");
     if (r->as_of == SEAM_LSN_MAX) return SEAM_OK;
     for (uint32_t d = 0; d < s->seg->docs; d++)
         if (forcol_get(&s->seg->births, d) > r->as_of) kill(s, d);
@@ -100,7 +95,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
     borrowed = calloc(state.segment_count + 1, sizeof *borrowed);
     ids = calloc(state.del_count + 1, sizeof *ids);
     if (segs == NULL || ids == NULL || borrowed == NULL) {
-        st = no_memory(r, f);
+        st = seam_no_memory(f, "a state of the index");
         goto done;
     }
     for (; n < state.segment_count; n++) {
@@ -110,7 +105,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
             borrowed[n] = true;
         }
         if (borrowed[n]) continue;
-        st = open_rseg(r, &state.segments[n], &segs[n], f);
+        st = open_rseg(r, &state.segments[n], &state.owner, &segs[n], f);
         if (st != SEAM_OK) {
             rseg_free(&segs[n]);
             goto done;
@@ -140,6 +135,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
     segs = NULL;
     ids = NULL;
     r->seq = m->seq;
+    r->owner = m->owner;
     r->applied = r->as_of == SEAM_LSN_MAX ? m->applied_lsn : r->as_of;
     r->wall_us = m->wall_us;
     r->live = r->length_sum = r->bytes = 0;
@@ -227,16 +223,16 @@ static enum seam_status load(struct invidx_reader *r, struct seam_fault *f)
 
         st = find_state(r, &m, &here);
         if (st != SEAM_OK) {
-            if (f != NULL) *f = here;
+            seam_fault_give(f, &here);
             return st;
         }
         st = enter(r, &m, &here);
         seam_buf_free(&m.payload);
         if (st != SEAM_NOT_FOUND) {
-            if (st != SEAM_OK && f != NULL) *f = here;
+            seam_fault_give(f, &here);
             return st;
         }
-        if (f != NULL && attempt == 9) *f = here;
+        if (attempt == 9) seam_fault_give(f, &here);
     }
     return st;
 }
@@ -247,9 +243,7 @@ enum seam_status invidx_reader_open(struct seam_io *io, const char *dir, seam_ls
     struct invidx_reader *r = calloc(1, sizeof *r);
     enum seam_status st;
 
-    if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory to open the index");
+    if (r == NULL) return seam_no_memory(f, "an index's reader");
     r->io = io;
     r->as_of = as_of;
     if (strlen(dir) + 32 > sizeof r->dir) {
@@ -283,7 +277,7 @@ enum seam_status invidx_reader_refresh(struct invidx_reader *r, bool *changed, s
         st = seam_manifest_load_newest(r->io, r->dir, STORE_KIND, &m, &here);
         if (st == SEAM_OK && m.seq != r->seq) st = enter(r, &m, &here);
         seam_buf_free(&m.payload);
-        if (st != SEAM_OK && f != NULL && (st != SEAM_NOT_FOUND || attempt == 9)) *f = here;
+        if (st != SEAM_NOT_FOUND || attempt == 9) seam_fault_give(f, &here);
         if (st != SEAM_NOT_FOUND) break;
     }
     if (changed != NULL) *changed = r->seq != before;
@@ -308,6 +302,7 @@ void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out)
     *out = (struct invidx_info){.applied_lsn = r->applied,
                                 .oldest_lsn = r->oldest,
                                 .wall_us = r->wall_us,
+                                .owner = r->owner,
                                 .manifest = r->seq,
                                 .docs = r->live,
                                 .length_sum = r->length_sum,
@@ -424,9 +419,7 @@ enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_
     *out = t->df;
     if (s->dead_count == 0) return SEAM_OK;
     m = memo_slot(s, t->ord);
-    if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, s->seg->path, SEAM_FAULT_NO_OFFSET,
-                              "no memory for frequencies");
+    if (m == NULL) return seam_no_memory(f, "live frequencies");
     if (m->ord == 0) {
         st = count_dead(s, t, scratch, &dead, f);
         if (st != SEAM_OK) return st;

@@ -28,6 +28,7 @@ struct invidx_reader {
     struct invidx_schema_box box;
     struct invidx_analyzer analyzer;
     uint64_t seq;
+    struct seam_owner owner;
     seam_lsn_t applied, oldest;
     int64_t wall_us;
     struct invidx_rseg *segs;

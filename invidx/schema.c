@@ -7,7 +7,11 @@
 
 #include "engine/base/crc32c.h"
 
-static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'I', 'N', 'X', '1'};
+static const struct seam_filehead_format format = {
+    .magic = "SEAMINX1",
+    .version = 2,
+    .name = "an index's schema",
+    .way_out = "the index is derived from the source: `seam rebuild DIR search` makes it again"};
 
 static bool name_ok(const char *s)
 {
@@ -90,8 +94,6 @@ static void encode(const struct invidx_schema *s, struct seam_buf *b)
 {
     uint8_t real[8];
 
-    seam_buf_append(b, magic, sizeof magic);
-    seam_buf_u32(b, SCHEMA_VERSION);
     seam_buf_u32(b, (uint32_t)s->field_count);
     for (size_t i = 0; i < s->field_count; i++) {
         put_text(b, s->fields[i].name);
@@ -112,21 +114,24 @@ static void encode(const struct invidx_schema *s, struct seam_buf *b)
     seam_buf_append(b, real, 8);
     put_text(b, s->analysis.stop_words);
     put_text(b, s->analysis.synonyms);
-    if (seam_buf_ok(b)) seam_buf_u32(b, seam_crc32c(0, b->data, b->size));
 }
 
 enum seam_status invidx_schema_save(struct seam_io *io, const char *dir,
-                                    const struct invidx_schema *s, struct seam_fault *f)
+                                    const struct invidx_schema *s, const struct seam_owner *owner,
+                                    struct seam_fault *f)
 {
+    uint8_t head[SEAM_FILEHEAD_BYTES];
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
     enum seam_status st = seam_path_join(path, dir, "schema.inx", f);
 
     if (st != SEAM_OK) return st;
+    seam_filehead_encode(&format, &(struct seam_filehead){.owner = *owner}, head);
+    seam_buf_append(&b, head, sizeof head);
     encode(s, &b);
-    st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
-                         : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                                          "no memory for the schema");
+    if (seam_buf_ok(&b)) seam_buf_u32(&b, seam_crc32c(0, b.data, b.size));
+    st = seam_buf_check(&b, f, "the index's schema");
+    if (st == SEAM_OK) st = seam_io_write_atomic(io, path, b.data, b.size, f);
     seam_buf_free(&b);
     return st;
 }
@@ -150,7 +155,8 @@ static const char *take_text(struct seam_reader *r, char **at)
 
 static bool decode(const struct seam_buf *b, struct invidx_schema_box *box)
 {
-    struct seam_reader r = seam_reader_of(b->data + 12, b->size - 16);
+    struct seam_reader r =
+        seam_reader_of(b->data + SEAM_FILEHEAD_BYTES, b->size - SEAM_FILEHEAD_BYTES - 4);
     struct invidx_schema *s = &box->view;
     const uint8_t *real;
     char *at = box->text;
@@ -186,26 +192,28 @@ enum seam_status invidx_schema_load(struct seam_io *io, const char *dir,
                                     struct invidx_schema_box *out, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
+    struct seam_filehead h;
     struct seam_buf b = {0};
     enum seam_status st = seam_path_join(path, dir, "schema.inx", f);
 
     memset(out, 0, sizeof *out);
     if (st != SEAM_OK) return st;
     st = seam_io_read_all(io, path, 3u * SCHEMA_TEXT_MAX, &b, f);
+    if (st == SEAM_OK) st = seam_filehead_decode(&format, b.data, b.size, path, 0, &h, f);
     if (st != SEAM_OK) goto done;
-    if (b.size < 16 || memcmp(b.data, magic, 8) != 0 ||
-        seam_get_u32(b.data + 8) != SCHEMA_VERSION ||
+    if (b.size < SEAM_FILEHEAD_BYTES + 4 ||
         seam_get_u32(b.data + b.size - 4) != seam_crc32c(0, b.data, b.size - 4)) {
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "not a schema of this version, or damaged");
+        st = seam_fault_set(f, SEAM_CORRUPT, path, b.size, "the schema's checksum is wrong");
         goto done;
     }
+    out->owner = h.owner;
     out->text = malloc(b.size + 64);
     if (out->text == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the schema");
+        st = seam_no_memory(f, "the index's schema");
         goto done;
     }
     if (!decode(&b, out) || invidx_schema_check(&out->view, NULL) != SEAM_OK)
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 12,
+        st = seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FILEHEAD_BYTES,
                             "the schema or its analysis version is not one this program knows");
 done:
     seam_buf_free(&b);

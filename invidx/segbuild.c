@@ -8,7 +8,8 @@
 #include "engine/base/bitset.h"
 #include "engine/base/crc32c.h"
 
-enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_t id, uint32_t docs,
+enum seam_status invidx_segbuild_new(const struct invidx_schema *schema,
+                                     const struct seam_owner *owner, uint64_t id, uint32_t docs,
                                      struct invidx_segbuild **out, struct seam_fault *f)
 {
     struct invidx_segbuild *b = calloc(1, sizeof *b);
@@ -16,10 +17,10 @@ enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_
     if (b != NULL) b->lengths = malloc(sizeof *b->lengths * ((size_t)docs + 1));
     if (b == NULL || b->lengths == NULL) {
         free(b);
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                              "no memory to build a segment of %u documents", docs);
+        return seam_no_memory(f, "a segment that is built");
     }
     b->schema = schema;
+    b->owner = *owner;
     b->id = id;
     b->docs = docs;
     b->fields = (uint32_t)schema->field_count;
@@ -395,7 +396,6 @@ static void pad(struct seam_buf *out)
 
 static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
 {
-    static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};
     static const uint8_t zeros[SEG_SLACK];
     uint32_t count = 0, i = 0;
     size_t run = 0, table_end, total = 0;
@@ -417,10 +417,10 @@ static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
         out->failed |= s->failed;
         pad(out);
         if (k == SEG_TERMS) run = out->size;
-        seam_put_u32(e, k);
-        seam_put_u32(e + 4, chunked || s->size == 0 ? 0 : seam_crc32c(0, s->data, s->size));
-        seam_put_u64(e + 8, out->size);
-        seam_put_u64(e + 16, s->size);
+        invidx_seg_entry_put(e,
+                             &(struct invidx_seg_entry){
+                                 k, chunked || s->size == 0 ? 0 : seam_crc32c(0, s->data, s->size),
+                                 out->size, s->size});
         seam_buf_append(out, s->data, s->size);
         if (k == SEG_POSITIONS) chunk_crcs(b, out, run);
         i++;
@@ -428,17 +428,15 @@ static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
     pad(out);
     seam_buf_append(out, zeros, SEG_SLACK);
     if (!seam_buf_ok(out)) return;
-    memcpy(out->data, magic, 8);
-    seam_put_u32(out->data + 8, SEG_VERSION);
-    seam_put_u32(out->data + 12, count);
-    seam_put_u64(out->data + 16, b->id);
-    seam_put_u32(out->data + 24, b->docs);
-    seam_put_u32(out->data + 28, b->terms);
-    seam_put_u64(out->data + 32, out->size);
-    seam_put_u32(out->data + 40, b->fields);
-    seam_put_u32(out->data + 44, (uint32_t)b->schema->attr_count);
-    seam_put_u32(out->data + 48, seam_crc32c(seam_crc32c(0, out->data, 48), out->data + SEG_HEADER,
-                                             table_end - SEG_HEADER));
+    seam_filehead_encode(
+        &invidx_segment_format,
+        &(struct seam_filehead){.owner = b->owner, .file_id = b->id, .extra = count}, out->data);
+    seam_put_u32(out->data + SEG_AT_DOCS, b->docs);
+    seam_put_u32(out->data + SEG_AT_TERMS, b->terms);
+    seam_put_u64(out->data + SEG_AT_SIZE, out->size);
+    seam_put_u32(out->data + SEG_AT_FIELDS, b->fields);
+    seam_put_u32(out->data + SEG_AT_ATTRS, (uint32_t)b->schema->attr_count);
+    seam_put_u32(out->data + SEG_AT_CRC, invidx_seg_header_crc(out->data, count));
 }
 
 enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_io *io,
@@ -446,16 +444,16 @@ enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_i
 {
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf out = {0};
-    enum seam_status st;
+    enum seam_status st = invidx_segment_path(path, dir, b->id, f);
 
-    invidx_segment_path(path, dir, b->id);
+    if (st != SEAM_OK) return st;
     assemble(b, &out);
-    if (!seam_buf_ok(&out) || b->section[SEG_TERMS].size > UINT32_MAX) {
-        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the segment");
-        goto done;
-    }
-    st = seam_io_write_new(io, path, out.data, out.size, true, f);
-done:
+    st = seam_buf_check(&out, f, "a segment");
+    if (st == SEAM_OK && b->section[SEG_TERMS].size > UINT32_MAX)
+        st = seam_fault_set(f, SEAM_LIMIT, path, SEAM_FAULT_NO_OFFSET,
+                            "the terms of one segment take %zu bytes; at most 4 GiB",
+                            b->section[SEG_TERMS].size);
+    if (st == SEAM_OK) st = seam_io_write_new(io, path, out.data, out.size, true, f);
     seam_buf_free(&out);
     return st;
 }

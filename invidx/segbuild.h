@@ -9,6 +9,7 @@
 
 struct invidx_segbuild {
     const struct invidx_schema *schema;
+    struct seam_owner owner;
     uint64_t id;
     uint32_t docs, terms, fields;
     struct seam_buf section[SEG_ATTR + INVIDX_ATTRS_MAX];
@@ -28,7 +29,8 @@ struct invidx_segbuild {
     size_t prev_word_len;
 };
 
-SEAM_MUST_USE enum seam_status invidx_segbuild_new(const struct invidx_schema *schema, uint64_t id,
+SEAM_MUST_USE enum seam_status invidx_segbuild_new(const struct invidx_schema *schema,
+                                                   const struct seam_owner *owner, uint64_t id,
                                                    uint32_t docs, struct invidx_segbuild **out,
                                                    struct seam_fault *f);
 void invidx_segbuild_free(struct invidx_segbuild *b);

@@ -1,7 +1,7 @@
 /* segment - opens a segment by its head, and reads keys, lengths and attributes from it. */
 #include "invidx/segment.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +9,36 @@
 #include "engine/base/crc32c.h"
 #include "invidx/termdict.h"
 
-static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'S', 'E', 'G', '1'};
+const struct seam_filehead_format invidx_segment_format = {
+    .magic = "SEAMSEG1",
+    .version = 2,
+    .name = "a segment",
+    .way_out = "the index is derived from the source: `seam rebuild DIR search` makes it again"};
 
-void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id)
+enum seam_status invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id,
+                                     struct seam_fault *f)
 {
-    snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.seg", dir, (unsigned long long)id);
+    return seam_path_format(out, dir, f, "%016" PRIx64 ".seg", id);
+}
+
+void invidx_seg_entry_put(uint8_t out[SEG_SECTION], const struct invidx_seg_entry *e)
+{
+    seam_put_u32(out, e->kind);
+    seam_put_u32(out + 4, e->crc);
+    seam_put_u64(out + 8, e->at);
+    seam_put_u64(out + 16, e->size);
+}
+
+struct invidx_seg_entry invidx_seg_entry_get(const uint8_t in[SEG_SECTION])
+{
+    return (struct invidx_seg_entry){seam_get_u32(in), seam_get_u32(in + 4), seam_get_u64(in + 8),
+                                     seam_get_u64(in + 16)};
+}
+
+uint32_t invidx_seg_header_crc(const uint8_t *map, uint32_t count)
+{
+    return seam_crc32c(seam_crc32c(0, map + SEG_AT_DOCS, SEG_AT_CRC - SEG_AT_DOCS),
+                       map + SEG_HEADER, (size_t)count * SEG_SECTION);
 }
 
 /* ---- opening ---- */
@@ -31,33 +56,40 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
                                    struct seam_fault *f)
 {
     const uint8_t *m = s->map;
-    uint32_t count, crc;
+    struct seam_filehead h;
+    uint32_t count;
     size_t table_end, pos;
+    enum seam_status st =
+        seam_filehead_decode(&invidx_segment_format, m, s->size, s->path, 0, &h, f);
 
-    if (s->size < SEG_HEADER + SEG_SLACK || memcmp(m, magic, 8) != 0 ||
-        seam_get_u32(m + 8) != SEG_VERSION)
-        return invidx_segment_damaged(s, m, "not a segment of this version", f);
-    count = seam_get_u32(m + 12);
+    if (st == SEAM_OK)
+        st = seam_filehead_check(&invidx_segment_format, &h,
+                                 &(struct seam_filehead_want){.file_id = &s->id}, s->path, f);
+    if (st != SEAM_OK) return st;
+    if (s->size < SEG_HEADER + SEG_SLACK)
+        return invidx_segment_damaged(s, m, "shorter than a segment can be", f);
+    count = h.extra;
     table_end = SEG_HEADER + (size_t)count * SEG_SECTION;
     if (count > SEG_SECTIONS_MAX || table_end > s->size)
-        return invidx_segment_damaged(s, m + 12, "section count", f);
-    crc = seam_crc32c(seam_crc32c(0, m, 48), m + SEG_HEADER, table_end - SEG_HEADER);
-    if (seam_get_u32(m + 48) != crc)
-        return invidx_segment_damaged(s, m + 48, "checksum of the header differs", f);
-    if (seam_get_u64(m + 52) != 0 || seam_get_u32(m + 60) != 0)
-        return invidx_segment_damaged(s, m + 52, "header padding is not zero", f);
-    if (seam_get_u64(m + 16) != s->id || seam_get_u64(m + 32) != s->size)
-        return invidx_segment_damaged(s, m + 16, "the header names another segment or another size",
-                                      f);
-    s->docs = seam_get_u32(m + 24);
-    s->terms = seam_get_u32(m + 28);
-    s->fields = seam_get_u32(m + 40);
-    s->attrs = seam_get_u32(m + 44);
+        return invidx_segment_damaged(s, m, "section count", f);
+    if (seam_get_u32(m + SEG_AT_CRC) != invidx_seg_header_crc(m, count))
+        return invidx_segment_damaged(s, m + SEG_AT_CRC, "checksum of the header differs", f);
+    if (seam_get_u32(m + SEG_AT_ZEROS) != 0)
+        return invidx_segment_damaged(s, m + SEG_AT_ZEROS, "header padding is not zero", f);
+    if (seam_get_u64(m + SEG_AT_SIZE) != s->size)
+        return invidx_segment_damaged(s, m + SEG_AT_SIZE, "the header names another size", f);
+    s->owner = h.owner;
+    s->sections = count;
+    s->docs = seam_get_u32(m + SEG_AT_DOCS);
+    s->terms = seam_get_u32(m + SEG_AT_TERMS);
+    s->fields = seam_get_u32(m + SEG_AT_FIELDS);
+    s->attrs = seam_get_u32(m + SEG_AT_ATTRS);
     pos = table_end;
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *e = m + SEG_HEADER + (size_t)i * SEG_SECTION;
-        uint32_t kind = seam_get_u32(e);
-        uint64_t at = seam_get_u64(e + 8), n = seam_get_u64(e + 16);
+        const struct invidx_seg_entry entry = invidx_seg_entry_get(e);
+        uint32_t kind = entry.kind;
+        uint64_t at = entry.at, n = entry.size;
 
         if (kind == 0 || kind >= SEAM_ARRAY_LEN(t->at) || t->have[kind] || at % SEG_ALIGN != 0 ||
             at < pos || at > s->size - SEG_SLACK || n > s->size - SEG_SLACK - at)
@@ -67,8 +99,7 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
         pos = at + n;
         t->have[kind] = true;
         t->at[kind] = (struct invidx_span){m + at, n};
-        if (chunked(kind) ? seam_get_u32(e + 4) != 0
-                          : seam_get_u32(e + 4) != seam_crc32c(0, m + at, n))
+        if (entry.crc != (chunked(kind) ? 0 : seam_crc32c(0, m + at, n)))
             return invidx_segment_damaged(s, m + at, "checksum of a section differs", f);
     }
     for (; pos < s->size; pos++)
@@ -97,9 +128,7 @@ static enum seam_status read_run(struct invidx_segment *s, const struct invidx_t
                                       f);
     s->chunk_crcs = t->at[SEG_CHUNKS].p;
     s->checked = calloc(chunks + 1, 1);
-    if (s->checked == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
-                              "no memory to open the segment");
+    if (s->checked == NULL) return seam_no_memory(f, "a segment that is opened");
     return SEAM_OK;
 }
 
@@ -202,22 +231,17 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     enum seam_status st;
 
     if (s == NULL || t == NULL) {
-        st =
-            seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory to open a segment");
+        st = seam_no_memory(f, "a segment that is opened");
         goto done;
     }
     s->refs = 1;
     s->id = id;
     s->io = io;
-    invidx_segment_path(s->path, dir, id);
-    st = seam_file_open(io, s->path, SEAM_FILE_READ, &file, f);
+    st = invidx_segment_path(s->path, dir, id, f);
+    if (st == SEAM_OK) st = seam_file_open(io, s->path, SEAM_FILE_READ, &file, f);
     if (st != SEAM_OK) goto done;
     st = seam_file_size(file, &size, f);
     if (st != SEAM_OK) goto done;
-    if (size < SEG_HEADER + SEG_SLACK) {
-        st = seam_fault_set(f, SEAM_CORRUPT, s->path, size, "shorter than a segment can be");
-        goto done;
-    }
     st = seam_file_map(file, size, &s->map, f);
     if (st != SEAM_OK) goto done;
     s->size = size;
@@ -225,8 +249,8 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     if (st != SEAM_OK) goto done;
     if (s->docs == 0 || s->docs > SEG_DOCS_MAX || s->fields != schema->field_count ||
         s->attrs != schema->attr_count) {
-        st = invidx_segment_damaged(s, s->map + 24, "the segment has another shape than its index",
-                                    f);
+        st = invidx_segment_damaged(s, s->map + SEG_AT_DOCS,
+                                    "the segment has another shape than its index", f);
         goto done;
     }
     st = read_sections(s, schema, t, f);

@@ -1,11 +1,12 @@
 /* segment - one immutable file of documents and their postings. Private to the room.
  *
- *   0         8         12      16          24        28       32         40       44      48
- *   +---------+---------+-------+-----------+---------+--------+----------+--------+-------+--------
- *   |SEAMSEG1 | version | count | segment id| docs    | terms  | file size| fields | attrs | crc ...
- *   +---------+---------+-------+-----------+---------+--------+----------+--------+-------+--------
- *   48 u32 crc32c of bytes [0,48) and of the section table; 52..63 zero
- *   64: section table, count x 24 bytes: kind u32 | crc32c u32 | offset u64 | size u64
+ *   0                    64     68      72          80       84      88    92      96
+ *   +--------------------+------+-------+-----------+--------+-------+-----+-------+---------------+-----
+ *   | head (SEAMSEG1, 2) | docs | terms | file size | fields | attrs | crc | zeros | section table | ...
+ *   +--------------------+------+-------+-----------+--------+-------+-----+-------+---------------+-----
+ *   head: engine/io/filehead.h; file id: the segment's, extra: entries of the section table.
+ *   crc: crc32c of bytes [64,88) and of the section table
+ *   section table: 24 bytes each: kind u32 | crc32c u32 | offset u64 | size u64
  *   then the sections, each at a multiple of 64, zeros between; 64 zeros of slack end the file.
  *
  *   Documents are numbered 0.. in order of (key, birth LSN). The four sections that grow with the text
@@ -33,17 +34,24 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/lsn.h"
+#include "engine/io/filehead.h"
 #include "engine/io/io.h"
 #include "invidx/forcol.h"
 #include "invidx/invidx.h"
 #include "invidx/schema.h"
 
 enum {
-    SEG_HEADER = 64,
+    SEG_AT_DOCS = SEAM_FILEHEAD_BYTES,
+    SEG_AT_TERMS = 68,
+    SEG_AT_SIZE = 72,
+    SEG_AT_FIELDS = 80,
+    SEG_AT_ATTRS = 84,
+    SEG_AT_CRC = 88,
+    SEG_AT_ZEROS = 92,
+    SEG_HEADER = 96,
     SEG_SECTION = 24,
     SEG_ALIGN = 64,
     SEG_SLACK = 64,
-    SEG_VERSION = 1,
     SEG_CHUNK = 1 << 16,
     SEG_SECTIONS_MAX = 12 + INVIDX_ATTRS_MAX,
     SEG_DOCS_MAX = 1 << 30,
@@ -65,6 +73,17 @@ enum invidx_seg_kind {
     SEG_ATTR = 32
 };
 
+extern const struct seam_filehead_format invidx_segment_format;
+/* One entry of the section table: to bytes and back. */
+struct invidx_seg_entry {
+    uint32_t kind, crc;
+    uint64_t at, size;
+};
+void invidx_seg_entry_put(uint8_t out[SEG_SECTION], const struct invidx_seg_entry *e);
+struct invidx_seg_entry invidx_seg_entry_get(const uint8_t in[SEG_SECTION]);
+/* Checksum of the header's fields and of a table of count entries. */
+uint32_t invidx_seg_header_crc(const uint8_t *map, uint32_t count);
+
 struct invidx_span {
     const uint8_t *p;
     size_t n;
@@ -80,11 +99,12 @@ struct invidx_seg_attr {
 struct invidx_segment {
     uint32_t refs;
     uint64_t id;
+    struct seam_owner owner;
     struct seam_io *io;
     char path[SEAM_PATH_MAX_BYTES];
     const uint8_t *map;
     size_t size;
-    uint32_t docs, terms, fields, attrs;
+    uint32_t docs, terms, fields, attrs, sections;
     struct invidx_span dict, terms_s, skips, postings, positions, words, field_lengths;
     struct invidx_forcol keys, births;
     const uint8_t *lengths; /* u16 a document */
@@ -104,7 +124,8 @@ SEAM_MUST_USE enum seam_status invidx_segment_open(struct seam_io *io, const cha
                                                    struct seam_fault *f);
 struct invidx_segment *invidx_segment_ref(struct invidx_segment *s);
 void invidx_segment_release(struct invidx_segment *s); /* accepts NULL */
-void invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id);
+SEAM_MUST_USE enum seam_status invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,
+                                                   uint64_t id, struct seam_fault *f);
 
 /* Checks the chunks that cover [p, p+n) of the run once; call before trusting those bytes.            */
 SEAM_MUST_USE enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first,

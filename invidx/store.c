@@ -1,13 +1,17 @@
 /* store - a manifest's payload to segments and deletions, and back. */
 #include "invidx/store.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/crc32c.h"
 
-static const uint8_t magic[8] = {'S', 'E', 'A', 'M', 'D', 'E', 'L', '1'};
+static const struct seam_filehead_format format = {
+    .magic = "SEAMDEL1",
+    .version = 2,
+    .name = "a file of tombstones",
+    .way_out = "the index is derived from the source: `seam rebuild DIR search` makes it again"};
 
 void invidx_store_encode(const struct invidx_store_state *s, struct seam_buf *out)
 {
@@ -32,8 +36,9 @@ static enum seam_status damaged(const struct seam_manifest *m, const char *dir,
                                 struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = seam_manifest_path(path, dir, m->seq, f);
 
-    snprintf(path, sizeof path, "%s/%016llx.manifest", dir, (unsigned long long)m->seq);
+    if (st != SEAM_OK) return st;
     return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_MANIFEST_HEADER_SIZE,
                           "the list of segments is damaged");
 }
@@ -43,9 +48,16 @@ enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *
 {
     struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
     struct invidx_store_state s = {0};
+    uint32_t version;
 
     memset(out, 0, sizeof *out);
-    if (seam_read_u32(&r) != STORE_VERSION) return damaged(m, dir, f);
+    version = seam_read_u32(&r);
+    if (!r.bad && version != STORE_VERSION)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, dir, SEAM_FAULT_NO_OFFSET,
+                              "state %" PRIu64 ": a list of segments of version %" PRIu32
+                              "; this program reads version %d",
+                              m->seq, version, STORE_VERSION);
+    s.owner = m->owner;
     s.next_id = seam_read_u64(&r);
     s.purged = seam_read_u64(&r);
     s.segment_count = seam_read_u32(&r);
@@ -57,8 +69,7 @@ enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *
     s.dels = calloc(s.del_count + 1, sizeof *s.dels);
     if (s.segments == NULL || s.dels == NULL) {
         invidx_store_free(&s);
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the list of segments");
+        return seam_no_memory(f, "the list of segments");
     }
     for (uint32_t i = 0; i < s.segment_count; i++)
         s.segments[i] =
@@ -77,54 +88,67 @@ void invidx_store_free(struct invidx_store_state *s)
     memset(s, 0, sizeof *s);
 }
 
-void invidx_dels_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id)
+enum seam_status invidx_store_segment_check(const struct invidx_segment *seg,
+                                            const struct invidx_store_segment *named,
+                                            const struct seam_owner *owner, struct seam_fault *f)
 {
-    snprintf(out, SEAM_PATH_MAX_BYTES, "%s/%016llx.del", dir, (unsigned long long)id);
+    if (seg->size != named->size || seg->docs != named->docs)
+        return invidx_segment_damaged(seg, NULL, "another size than the manifest gives", f);
+    return seam_filehead_check(&invidx_segment_format, &(struct seam_filehead){.owner = seg->owner},
+                               &(struct seam_filehead_want){.platform = owner->platform}, seg->path,
+                               f);
 }
 
-enum seam_status invidx_dels_write(struct seam_io *io, const char *dir, uint64_t id,
-                                   const struct invidx_tomb_group *groups, size_t count,
+enum seam_status invidx_dels_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t id,
+                                  struct seam_fault *f)
+{
+    return seam_path_format(out, dir, f, "%016" PRIx64 ".del", id);
+}
+
+enum seam_status invidx_dels_write(struct seam_io *io, const char *dir,
+                                   const struct invidx_dels_spec *spec,
                                    struct invidx_store_dels *out, struct seam_fault *f)
 {
+    uint8_t head[SEAM_FILEHEAD_BYTES];
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
-    enum seam_status st;
+    enum seam_status st = invidx_dels_path(path, dir, spec->id, f);
 
-    invidx_dels_path(path, dir, id);
-    seam_buf_append(&b, magic, sizeof magic);
-    seam_buf_u32(&b, DEL_VERSION);
-    seam_buf_u32(&b, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        seam_buf_u64(&b, groups[i].segment);
-        seam_buf_u32(&b, (uint32_t)groups[i].n);
-        for (size_t k = 0; k < groups[i].n; k++) {
-            seam_buf_u32(&b, groups[i].tombs[k].doc);
-            seam_buf_u64(&b, groups[i].tombs[k].lsn);
+    if (st != SEAM_OK) return st;
+    seam_filehead_encode(&format,
+                         &(struct seam_filehead){.owner = spec->owner,
+                                                 .file_id = spec->id,
+                                                 .extra = (uint32_t)spec->count},
+                         head);
+    seam_buf_append(&b, head, sizeof head);
+    for (size_t i = 0; i < spec->count; i++) {
+        const struct invidx_tomb_group *g = &spec->groups[i];
+
+        seam_buf_u64(&b, g->segment);
+        seam_buf_u32(&b, (uint32_t)g->n);
+        for (size_t k = 0; k < g->n; k++) {
+            seam_buf_u32(&b, g->tombs[k].doc);
+            seam_buf_u64(&b, g->tombs[k].lsn);
         }
     }
     if (seam_buf_ok(&b)) seam_buf_u32(&b, seam_crc32c(0, b.data, b.size));
-    if (!seam_buf_ok(&b)) {
-        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                            "no memory for the tombstones");
-        goto done;
-    }
-    *out = (struct invidx_store_dels){id, b.size, seam_get_u32(b.data + b.size - 4)};
+    st = seam_buf_check(&b, f, "the tombstones");
+    if (st != SEAM_OK) goto done;
+    *out = (struct invidx_store_dels){spec->id, b.size, seam_get_u32(b.data + b.size - 4)};
     st = seam_io_write_new(io, path, b.data, b.size, true, f);
 done:
     seam_buf_free(&b);
     return st;
 }
 
-static enum seam_status decode(const char *path, const struct seam_buf *b,
+static enum seam_status decode(const char *path, const struct seam_buf *b, uint32_t groups,
                                bool (*fn)(void *ctx, uint64_t segment, uint32_t doc,
                                           seam_lsn_t lsn),
                                void *ctx, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(b->data, b->size - 4);
-    uint32_t groups;
 
-    seam_read_bytes(&r, 12);
-    groups = seam_read_u32(&r);
+    seam_read_bytes(&r, SEAM_FILEHEAD_BYTES);
     for (uint32_t i = 0; i < groups; i++) {
         uint64_t segment = seam_read_u64(&r);
         uint32_t n = seam_read_u32(&r);
@@ -138,8 +162,9 @@ static enum seam_status decode(const char *path, const struct seam_buf *b,
 
             if (!fn(ctx, segment, doc, lsn))
                 return seam_fault_set(f, SEAM_CORRUPT, path, seam_reader_offset(&r) - 12,
-                                      "a tombstone names document %u, which segment %llx has not",
-                                      doc, (unsigned long long)segment);
+                                      "a tombstone names document %u, which segment %" PRIx64
+                                      " has not",
+                                      doc, segment);
         }
     }
     if (r.bad || seam_reader_left(&r) != 0)
@@ -153,20 +178,22 @@ invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_
                  bool (*fn)(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn), void *ctx,
                  struct seam_fault *f)
 {
+    const struct seam_filehead_want want = {.file_id = &d->id};
     char path[SEAM_PATH_MAX_BYTES];
+    struct seam_filehead h;
     struct seam_buf b = {0};
-    enum seam_status st;
+    enum seam_status st = invidx_dels_path(path, dir, d->id, f);
 
-    invidx_dels_path(path, dir, d->id);
-    st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
+    if (st == SEAM_OK) st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
+    if (st == SEAM_OK) st = seam_filehead_decode(&format, b.data, b.size, path, 0, &h, f);
+    if (st == SEAM_OK) st = seam_filehead_check(&format, &h, &want, path, f);
     if (st != SEAM_OK) goto done;
-    if (b.size != d->size || b.size < 20 || memcmp(b.data, magic, 8) != 0 ||
-        seam_get_u32(b.data + 8) != DEL_VERSION || seam_get_u32(b.data + b.size - 4) != d->crc ||
-        seam_crc32c(0, b.data, b.size - 4) != d->crc)
+    if (b.size != d->size || b.size < SEAM_FILEHEAD_BYTES + 4 ||
+        seam_get_u32(b.data + b.size - 4) != d->crc || seam_crc32c(0, b.data, b.size - 4) != d->crc)
         st = seam_fault_set(f, SEAM_CORRUPT, path, 0,
                             "not the tombstones that the manifest names, or damaged");
     else
-        st = decode(path, &b, fn, ctx, f);
+        st = decode(path, &b, h.extra, fn, ctx, f);
 done:
     seam_buf_free(&b);
     return st;

@@ -152,7 +152,8 @@ static enum seam_status check_words(struct checker *c, struct invidx_segment *s)
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-static enum seam_status check_segment(struct checker *c, const struct invidx_store_segment *e)
+static enum seam_status check_segment(struct checker *c, const struct invidx_store_segment *e,
+                                      const struct seam_owner *owner)
 {
     struct invidx_segment *s = NULL;
     struct seam_digest got;
@@ -161,8 +162,7 @@ static enum seam_status check_segment(struct checker *c, const struct invidx_sto
     for (size_t i = 0; i < c->done_count; i++)
         if (c->done[i] == e->id) return SEAM_OK;
     st = invidx_segment_open(c->io, c->dir, e->id, &c->box.view, &s, c->f);
-    if (st == SEAM_OK && (s->size != e->size || s->docs != e->docs))
-        st = invidx_segment_damaged(s, NULL, "V8: another size than the state gives", c->f);
+    if (st == SEAM_OK) st = invidx_store_segment_check(s, e, owner, c->f);
     if (st == SEAM_OK) st = segment_touch(s, s->map + s->run_from, s->run_size, c->f);
     if (st == SEAM_OK) st = check_docs(c, s);
     if (st == SEAM_OK) st = check_terms(c, s);
@@ -207,8 +207,7 @@ static enum seam_status check_live(struct checker *c)
 
     if (st != SEAM_OK) return st;
     keys = malloc(sizeof *keys * (r->live + 1));
-    if (keys == NULL)
-        st = seam_fault_set(c->f, SEAM_NOMEM, c->dir, SEAM_FAULT_NO_OFFSET, "no memory to verify");
+    if (keys == NULL) st = seam_no_memory(c->f, "the keys that are verified");
     for (size_t i = 0; st == SEAM_OK && i < r->seg_count; i++)
         for (uint32_t d = 0; d < r->segs[i].seg->docs; d++)
             if (!rseg_dead(&r->segs[i], d)) keys[n++] = segment_key(r->segs[i].seg, d);
@@ -244,7 +243,7 @@ static enum seam_status check_state(struct checker *c, uint64_t seq)
 
     if (st == SEAM_OK) st = invidx_store_decode(&m, c->dir, &state, c->f);
     for (uint32_t i = 0; st == SEAM_OK && i < state.segment_count; i++)
-        st = check_segment(c, &state.segments[i]);
+        st = check_segment(c, &state.segments[i], &state.owner);
     for (uint32_t i = 0; st == SEAM_OK && i < state.del_count; i++)
         st = invidx_dels_read(c->io, c->dir, &state.dels[i], accept, &state, c->f);
     if (st == SEAM_OK)

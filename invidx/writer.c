@@ -126,8 +126,8 @@ static enum seam_status load_state(struct invidx_writer *w, struct seam_fault *f
         struct invidx_wseg *s;
 
         st = invidx_segment_open(w->io, w->dir, state.segments[i].id, &w->box.view, &seg, f);
-        if (st == SEAM_OK && seg->size != state.segments[i].size)
-            st = invidx_segment_damaged(seg, NULL, "another size than the manifest gives", f);
+        if (st == SEAM_OK)
+            st = invidx_store_segment_check(seg, &state.segments[i], &state.owner, f);
         if (st == SEAM_OK) st = invidx_writer_add_segment(w, seg, &s, f);
         if (st != SEAM_OK)
             invidx_segment_release(seg);
@@ -143,6 +143,7 @@ static enum seam_status load_state(struct invidx_writer *w, struct seam_fault *f
         w->seq = m.seq;
         w->applied = w->last_lsn = m.applied_lsn;
         w->wall_us = m.wall_us;
+        w->owner = m.owner;
         w->next_id = state.next_id;
         w->purged = state.purged;
         for (size_t i = 0; i < w->seg_count; i++) {
@@ -174,11 +175,11 @@ static enum seam_status take_schema(struct invidx_writer *w, const struct invidx
             return seam_fault_set(f, SEAM_NOT_FOUND, w->dir, SEAM_FAULT_NO_OFFSET,
                                   "there is no index here: give a schema to make one");
         st = invidx_schema_check(&full, f);
-        if (st == SEAM_OK) st = invidx_schema_save(w->io, w->dir, &full, f);
+        if (st == SEAM_OK) st = invidx_schema_save(w->io, w->dir, &full, &w->options.owner, f);
         return st != SEAM_OK ? st : invidx_schema_load(w->io, w->dir, &w->box, f);
     }
     if (st != SEAM_OK) {
-        if (f != NULL) *f = missing;
+        seam_fault_give(f, &missing);
         return st;
     }
     if (schema != NULL && !invidx_schema_same(&full, &w->box.view))
@@ -194,12 +195,9 @@ enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
                                     struct invidx_writer **out, struct seam_fault *f)
 {
     struct invidx_writer *w = calloc(1, sizeof *w);
-    char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st;
 
-    if (w == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory to open the index");
+    if (w == NULL) return seam_no_memory(f, "an index's writer");
     w->io = io;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
@@ -214,17 +212,17 @@ enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
     }
     strcpy(w->dir, dir);
     st = seam_io_mkdir(io, dir, f);
-    if (st == SEAM_OK) st = seam_path_join(path, dir, "LOCK", f);
-    if (st == SEAM_OK)
-        st = seam_file_open(io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock_file, f);
-    if (st == SEAM_OK) st = seam_file_lock(w->lock_file, true, f);
+    if (st == SEAM_OK) st = seam_writer_lock(io, dir, &w->lock_file, f);
     if (st == SEAM_OK) st = take_schema(w, schema, f);
     if (st == SEAM_OK) st = invidx_analyzer_init(&w->analyzer, &w->box.view.analysis, f);
     if (st == SEAM_OK) {
         invidx_buffer_init(&w->buffer, &w->box.view, &w->analyzer);
         st = load_state(w, f);
     }
+    if (st == SEAM_OK)
+        st = seam_owner_take(&w->options.owner, w->seq == 0, &w->owner, &w->another, dir, f);
     if (st != SEAM_OK) goto done;
+    w->buffer.owner = w->owner;
     *out = w;
     w = NULL;
 done:
@@ -245,7 +243,7 @@ enum seam_status invidx_merger_stop(struct invidx_writer *w, struct seam_fault *
     pthread_join(w->merger, NULL);
     w->merger_runs = false;
     st = w->merger_status;
-    if (st != SEAM_OK && f != NULL) *f = w->merger_fault;
+    if (st != SEAM_OK) seam_fault_give(f, &w->merger_fault);
     return st;
 }
 
@@ -276,9 +274,7 @@ static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
 
     if (b->doc_count == 0) return SEAM_OK;
     order = malloc(sizeof *order * b->doc_count);
-    if (order == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory to write a segment");
+    if (order == NULL) return seam_no_memory(f, "a segment that is written");
     st = invidx_buffer_flush(b, w->io, w->dir, w->next_id, order, f);
     if (st == SEAM_OK) st = invidx_segment_open(w->io, w->dir, w->next_id, &w->box.view, &seg, f);
     if (st == SEAM_OK) st = invidx_writer_add_segment(w, seg, &s, f);
@@ -396,9 +392,7 @@ static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *
     enum seam_status st = SEAM_OK;
     struct invidx_store_dels file;
 
-    if (groups == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for tombstones");
+    if (groups == NULL) return seam_no_memory(f, "the tombstones");
     for (size_t i = 0; i < w->seg_count; i++) {
         struct invidx_wseg *s = &w->segs[i];
         size_t from = all ? 0 : s->tombs_published;
@@ -409,7 +403,8 @@ static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *
                 (struct invidx_tomb_group){s->seg->id, s->tombs + from, s->tomb_count - from};
     }
     if (fresh > 0) {
-        st = invidx_dels_write(w->io, w->dir, w->next_id, groups, n, &file, f);
+        st = invidx_dels_write(
+            w->io, w->dir, &(struct invidx_dels_spec){w->owner, w->next_id, groups, n}, &file, f);
         if (st == SEAM_OK) {
             w->next_id++;
             if (all) w->del_count = 0;
@@ -428,22 +423,20 @@ enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t app
                               .seq = w->seq + 1,
                               .parent = w->seq,
                               .applied_lsn = applied,
-                              .wall_us = wall_us};
+                              .wall_us = wall_us,
+                              .owner = w->owner};
     struct invidx_store_state state = {
         .next_id = w->next_id, .purged = w->purged, .dels = w->dels, .del_count = w->del_count};
     enum seam_status st;
 
     state.segments = calloc(w->seg_count + 1, sizeof *state.segments);
-    if (state.segments == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to publish");
+    if (state.segments == NULL) return seam_no_memory(f, "the list of segments");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published)
             state.segments[state.segment_count++] = (struct invidx_store_segment){
                 w->segs[i].seg->id, w->segs[i].seg->size, w->segs[i].seg->docs};
     invidx_store_encode(&state, &m.payload);
-    st = seam_buf_ok(&m.payload)
-             ? SEAM_OK
-             : seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory to publish");
+    st = seam_buf_check(&m.payload, f, "the list of segments");
     if (st == SEAM_OK && w->new_names)
         st = seam_io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
     if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->dir, &m, f);
@@ -451,6 +444,7 @@ enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t app
         w->seq = m.seq;
         w->applied = applied;
         w->wall_us = wall_us;
+        w->another = false;
         w->new_names = false;
         w->publishes++;
     }
@@ -466,14 +460,14 @@ static enum seam_status publish(struct invidx_writer *w, seam_lsn_t applied, int
 
     if (st != SEAM_OK) return st;
     if (w->merger_status != SEAM_OK) {
-        if (f != NULL) *f = w->merger_fault;
+        seam_fault_give(f, &w->merger_fault);
         return w->merger_status;
     }
     if (applied < w->applied || applied < w->last_lsn)
         return seam_fault_set(f, SEAM_INVALID, w->dir, SEAM_FAULT_NO_OFFSET,
                               "publish at LSN %llu, but changes up to %llu were applied",
                               (unsigned long long)applied, (unsigned long long)w->last_lsn);
-    if (applied == w->applied && w->seq > 0) return SEAM_OK;
+    if (applied == w->applied && w->seq > 0 && !w->another) return SEAM_OK;
     st = flush(w, f);
     if (st == SEAM_OK) st = write_tombs(w, f);
     if (st == SEAM_OK) {
@@ -500,6 +494,11 @@ enum seam_status invidx_publish(struct invidx_writer *w, seam_lsn_t applied_lsn,
     st = publish(w, applied_lsn, wall_us, f);
     pthread_mutex_unlock(&w->lock);
     return st;
+}
+
+struct seam_owner invidx_writer_owner(const struct invidx_writer *w)
+{
+    return w->owner;
 }
 
 seam_lsn_t invidx_writer_applied(struct invidx_writer *w)

@@ -25,6 +25,7 @@ struct invidx_writer {
     struct invidx_writer_options options;
     struct seam_file *lock_file;
     struct invidx_schema_box box;
+    struct seam_owner owner;
     struct invidx_analyzer analyzer;
     pthread_mutex_t lock;
     struct invidx_buffer buffer;
@@ -38,6 +39,7 @@ struct invidx_writer {
     uint64_t live;
     enum seam_status failed; /* after a failed write: everything answers this */
     struct seam_fault failure;
+    bool another;       /* the history is another one than the newest state tells */
     bool new_names;     /* files were made since the folder was last synced */
     uint32_t publishes; /* since the last vacuum */
     /* the merger thread */

@@ -54,14 +54,20 @@ static void find_file(struct seam_io *io, const char *ext, char out[SEAM_PATH_MA
     seam_io_list_free(&l);
 }
 
+static void heal_head(uint8_t *p)
+{
+    seam_put_u32(p + 60, seam_crc32c(0, p, 60));
+}
+
 static void heal_base(uint8_t *p, size_t n)
 {
     struct hnsw_base_head b;
     struct hnsw_base_layout l;
 
     if (n < BASE_HEADER) return;
-    seam_put_u32(p + 12, seam_crc32c(0, p + 16, BASE_HEADER - 16));
-    if (hnsw_base_head_parse(p, "", &b, NULL) != SEAM_OK) return;
+    heal_head(p);
+    hnsw_base_head_seal(p);
+    if (hnsw_base_head_parse(p, n, "", &b, NULL) != SEAM_OK) return;
     hnsw_base_layout(&b, &l);
     if (l.end != n) return;
     for (uint64_t i = 0; i < l.sum_count; i++) {
@@ -70,32 +76,33 @@ static void heal_base(uint8_t *p, size_t n)
 
         seam_put_u32(p + l.sums + i * 4, seam_crc32c(0, p + at, m));
     }
-    seam_put_u32(p + 108, seam_crc32c(0, p + l.sums, l.sum_count * 4));
-    seam_put_u32(p + 12, seam_crc32c(0, p + 16, BASE_HEADER - 16));
+    seam_put_u32(p + 152, seam_crc32c(0, p + l.sums, l.sum_count * 4));
+    hnsw_base_head_seal(p);
 }
 
 static void heal_journal(uint8_t *p, size_t n)
 {
     size_t at = JOURNAL_HEADER;
 
+    if (n < JOURNAL_HEADER) return;
+    heal_head(p);
+
     while (at + BATCH_HEADER <= n) {
-        uint64_t size = seam_get_u64(p + at + 8);
+        uint64_t size = hnsw_batch_payload_size(p + at);
 
         if (size > n - at - BATCH_HEADER) return;
-        seam_put_u32(p + at + 4, seam_crc32c(seam_get_u32(p + 16), p + at + 8,
-                                             (size_t)(BATCH_HEADER + size - 8)));
+        hnsw_batch_seal(p + at, (size_t)(BATCH_HEADER + size), seam_get_u64(p + 32));
         at += BATCH_HEADER + (size_t)size;
     }
 }
 
 static void heal_manifest(uint8_t *p, size_t n)
 {
-    uint32_t crc;
-
     if (n < SEAM_MANIFEST_HEADER_SIZE) return;
-    crc = seam_crc32c(0, p, 56);
-    seam_put_u32(p + 56,
-                 seam_crc32c(crc, p + SEAM_MANIFEST_HEADER_SIZE, n - SEAM_MANIFEST_HEADER_SIZE));
+    heal_head(p);
+    seam_put_u32(p + 88,
+                 seam_crc32c(0, p + SEAM_MANIFEST_HEADER_SIZE, n - SEAM_MANIFEST_HEADER_SIZE));
+    seam_put_u32(p + 92, seam_crc32c(0, p + 64, 28));
 }
 
 /* What is opened must be usable to the end. */

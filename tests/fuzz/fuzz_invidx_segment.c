@@ -57,8 +57,8 @@ static void mend(struct seam_buf *b)
     uint32_t count;
 
     if (b->size < SEG_HEADER + SEG_SLACK) return;
-    seam_put_u64(b->data + 32, b->size);
-    count = seam_get_u32(b->data + 12);
+    seam_put_u64(b->data + SEG_AT_SIZE, b->size);
+    count = seam_get_u32(b->data + 56); /* the head's extra */
     if (count > SEG_SECTIONS_MAX || SEG_HEADER + (size_t)count * SEG_SECTION > b->size) return;
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < count; i++) {
@@ -75,8 +75,8 @@ static void mend(struct seam_buf *b)
             if (pass == 1 && !(kind >= SEG_TERMS && kind <= SEG_POSITIONS))
                 seam_put_u32(e + 4, seam_crc32c(0, b->data + at, n));
         }
-    seam_put_u32(b->data + 48, seam_crc32c(seam_crc32c(0, b->data, 48), b->data + SEG_HEADER,
-                                           (size_t)count * SEG_SECTION));
+    seam_put_u32(b->data + SEG_AT_CRC, invidx_seg_header_crc(b->data, count));
+    seam_put_u32(b->data + 60, seam_crc32c(0, b->data, 60));
 }
 
 /* Bytes: count of edits is size/4; each edit is (position u24 scaled over the file, value). The last bit of the

@@ -653,7 +653,9 @@ static enum seam_status run_pass(struct aggregation *x, const bool *required,
 
 static bool can_run_again(const struct columnar_plan *p)
 {
-    if (p == NULL) return true;
+    if (p == NULL || p->kind == PLAN_SHARED) return true;
+    for (int i = 0; i < p->n_inputs; i++)
+        if (!can_run_again(p->inputs[i])) return false;
     if (p->kind == PLAN_ROWS && p->source.rewind == NULL) return false;
     return can_run_again(p->in) && can_run_again(p->right);
 }

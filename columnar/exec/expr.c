@@ -98,6 +98,15 @@ static enum seam_status make(struct seam_arena *a, enum columnar_expr_op op, uns
     return fold(a, e, out, f);
 }
 
+enum seam_status columnar_expr_func_node(struct seam_arena *a,
+                                         const struct columnar_func_call *call, unsigned type,
+                                         unsigned scale, const struct columnar_expr *const *args,
+                                         int n, const struct columnar_expr **out,
+                                         struct seam_fault *f)
+{
+    return make(a, COLUMNAR_E_FUNC, type, scale, args, n, call, 0, out, f);
+}
+
 static enum seam_status cast_to(struct seam_arena *a, enum columnar_expr_op op,
                                 const struct columnar_expr *e, enum seam_value_type type,
                                 unsigned scale, const struct columnar_expr **out,

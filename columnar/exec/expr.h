@@ -64,6 +64,7 @@ enum columnar_expr_op { /* arguments */
                         COLUMNAR_E_PIPE,   /* 2: a || b, null when one is */
                         COLUMNAR_E_SUBSTR, /* text, from (1-based), [length] */
                         COLUMNAR_E_ROUND,  /* number, [constant digits] */
+                        COLUMNAR_E_FUNC, /* as its function has it (func.h); prepared is the call */
                         COLUMNAR_E_OP_COUNT
 };
 

@@ -32,6 +32,20 @@ struct columnar_in_set {
 };
 bool columnar_in_set_has(const struct columnar_in_set *s, const struct seam_value *v);
 
+/* A call of a function by name (func.h). */
+struct columnar_func_call {
+    const char *name;
+    bool nulls; /* looks at nulls itself */
+    enum seam_status (*eval)(const struct columnar_func_call *c, const struct seam_value *args,
+                             int n, struct seam_arena *mem, struct seam_value *out,
+                             struct seam_fault *f);
+    const void *state;
+};
+SEAM_MUST_USE enum seam_status
+columnar_expr_func_node(struct seam_arena *a, const struct columnar_func_call *call, unsigned type,
+                        unsigned scale, const struct columnar_expr *const *args, int n,
+                        const struct columnar_expr **out, struct seam_fault *f);
+
 /* One operator on one row's arguments (not AND, OR, CASE, COALESCE, which look at nulls themselves). */
 SEAM_MUST_USE enum seam_status columnar_expr_apply(const struct columnar_expr *e,
                                                    const struct seam_value *args,

@@ -9,7 +9,7 @@ static const char *const op_names[COLUMNAR_E_OP_COUNT] = {
     "abs",    "=",        "<>",      "<",           "<=",         ">",         ">=",    "and",
     "or",     "not",      "is null", "is not null", "between",    "in",        "like",  "ilike",
     "case",   "coalesce", "cast",    "try_cast",    "date_trunc", "date_part", "lower", "upper",
-    "length", "concat",   "||",      "substr",      "round"};
+    "length", "concat",   "||",      "substr",      "round",      "function"};
 static const char *const part_names[COLUMNAR_PART_COUNT] = {
     "year", "quarter", "month", "week", "day", "hour", "minute", "second", "dow", "doy"};
 
@@ -154,7 +154,9 @@ void columnar_expr_print(const struct columnar_expr *e, const char *const *names
         seam_buf_str(out, ")");
         return;
     }
-    seam_buf_str(out, columnar_expr_op_name(e->op));
+    seam_buf_str(out, e->op == COLUMNAR_E_FUNC
+                          ? ((const struct columnar_func_call *)e->prepared)->name
+                          : columnar_expr_op_name(e->op));
     seam_buf_str(out, "(");
     print_list(e, 0, ", ", names, out);
     seam_buf_str(out, ")");

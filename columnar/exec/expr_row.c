@@ -360,6 +360,9 @@ enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct
                                      struct seam_arena *mem, struct seam_value *out,
                                      struct seam_fault *f)
 {
+    const struct columnar_func_call *call = e->op == COLUMNAR_E_FUNC ? e->prepared : NULL;
+
+    if (call != NULL && call->nulls) return call->eval(call, a, e->n_args, mem, out, f);
     *out = (struct seam_value){.type = e->type, .scale = e->scale};
     if (e->op == COLUMNAR_E_IS_NULL || e->op == COLUMNAR_E_IS_NOT_NULL) {
         out->i = (a[0].type == SEAM_V_NULL) == (e->op == COLUMNAR_E_IS_NULL);
@@ -370,6 +373,7 @@ enum seam_status columnar_expr_apply(const struct columnar_expr *e, const struct
             *out = seam_v_null();
             return SEAM_OK;
         }
+    if (call != NULL) return call->eval(call, a, e->n_args, mem, out, f);
     switch (e->op) {
     case COLUMNAR_E_ADD:
     case COLUMNAR_E_SUB:

@@ -158,6 +158,12 @@ enum seam_status columnar_plan_project(struct seam_arena *a, const struct column
     return SEAM_OK;
 }
 
+static bool is_number(unsigned type)
+{
+    return type == SEAM_V_INT || type == SEAM_V_DECIMAL || type == SEAM_V_DOUBLE ||
+           type == SEAM_V_NULL;
+}
+
 static enum seam_status agg_column(const struct columnar_plan_agg *g,
                                    struct columnar_plan_column *out, struct seam_fault *f)
 {
@@ -177,11 +183,36 @@ static enum seam_status agg_column(const struct columnar_plan_agg *g,
         out->type = g->op == COLUMNAR_AGG_AVG ? SEAM_V_DOUBLE : g->arg->type;
         out->scale = out->type == SEAM_V_DECIMAL ? g->arg->scale : 0;
         return SEAM_OK;
+    case COLUMNAR_AGG_STDDEV_SAMP:
+    case COLUMNAR_AGG_STDDEV_POP:
+    case COLUMNAR_AGG_VAR_SAMP:
+    case COLUMNAR_AGG_VAR_POP:
+    case COLUMNAR_AGG_CORR:
+    case COLUMNAR_AGG_COVAR_SAMP:
+    case COLUMNAR_AGG_COVAR_POP:
+    case COLUMNAR_AGG_QUANTILE_CONT:
+    case COLUMNAR_AGG_PRODUCT:
+        if (!is_number(g->arg->type) || (g->arg2 != NULL && !is_number(g->arg2->type)))
+            return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                                  "this aggregate needs numbers, not %s",
+                                  seam_value_type_name(g->arg->type));
+        out->type = SEAM_V_DOUBLE;
+        return SEAM_OK;
+    case COLUMNAR_AGG_STRING_AGG: out->type = SEAM_V_TEXT; return SEAM_OK;
+    case COLUMNAR_AGG_BOOL_AND:
+    case COLUMNAR_AGG_BOOL_OR: out->type = SEAM_V_BOOL; return SEAM_OK;
     default:
         out->type = g->arg->type;
         out->scale = g->arg->scale;
         return SEAM_OK;
     }
+}
+
+/* What the accumulators of groups.h cannot hold in a fixed place is made from rows kept by group. */
+static bool needs_rows(const struct columnar_plan_agg *g)
+{
+    return g->op > COLUMNAR_AGG_APPROX_DISTINCT || g->order != NULL ||
+           (g->distinct && (g->op == COLUMNAR_AGG_SUM || g->op == COLUMNAR_AGG_AVG));
 }
 
 enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct columnar_plan *in,
@@ -208,6 +239,7 @@ enum seam_status columnar_plan_aggregate(struct seam_arena *a, const struct colu
 
         if (st != SEAM_OK) return st;
         p->columns[n_keys + g].name = copy_name(a, aggs[g].name, n_keys + g);
+        if (needs_rows(&aggs[g])) p->kind = PLAN_COLLECT;
     }
     *out = p;
     return SEAM_OK;
@@ -249,34 +281,143 @@ enum seam_status columnar_plan_limit(struct seam_arena *a, const struct columnar
     return SEAM_OK;
 }
 
-/* Both sides of a key as one type. */
+enum seam_status columnar_plan_join_with(struct seam_arena *a,
+                                         const struct columnar_plan_join_spec *spec,
+                                         const struct columnar_plan **out, struct seam_fault *f)
+{
+    int left = spec->left->n_columns, right = spec->right->n_columns, n = spec->n;
+    bool both = spec->kind <= COLUMNAR_JOIN_SINGLE;
+    struct columnar_plan *p = new_plan(a, PLAN_JOIN,
+                                       left + (both                               ? right
+                                               : spec->kind == COLUMNAR_JOIN_MARK ? 1
+                                                                                  : 0));
+    const struct columnar_expr **l = copy(a, spec->left_keys, (size_t)n * sizeof *l),
+                               **r = copy(a, spec->right_keys, (size_t)n * sizeof *r);
+    enum seam_status st = SEAM_OK;
+
+    if (p == NULL || l == NULL || r == NULL) return no_memory(f);
+    for (int k = 0; st == SEAM_OK && k < n; k++) st = columnar_expr_equal_keys(a, &l[k], &r[k], f);
+    p->in = spec->left;
+    p->right = spec->right;
+    p->join = spec->kind;
+    p->exprs = l;
+    p->right_keys = r;
+    p->n_keys = n;
+    p->where = spec->where;
+    p->null_aware = spec->null_aware;
+    if (spec->null_safe != NULL) {
+        p->null_safe = copy(a, spec->null_safe, (size_t)n * sizeof *spec->null_safe);
+        if (p->null_safe == NULL) return no_memory(f);
+    }
+    memcpy(p->columns, spec->left->columns, (size_t)left * sizeof *p->columns);
+    if (both)
+        memcpy(p->columns + left, spec->right->columns, (size_t)right * sizeof *p->columns);
+    else if (spec->kind == COLUMNAR_JOIN_MARK)
+        p->columns[left] = (struct columnar_plan_column){"mark", SEAM_V_BOOL, 0};
+    if (st == SEAM_OK) *out = p;
+    return st;
+}
+
 enum seam_status columnar_plan_join(struct seam_arena *a, const struct columnar_plan *left,
                                     const struct columnar_plan *right, enum columnar_join_kind kind,
                                     const struct columnar_expr *const *left_keys,
                                     const struct columnar_expr *const *right_keys, int n,
                                     const struct columnar_plan **out, struct seam_fault *f)
 {
-    struct columnar_plan *p = new_plan(a, PLAN_JOIN, left->n_columns + right->n_columns);
-    const struct columnar_expr **l = copy(a, left_keys, (size_t)n * sizeof *l),
-                               **r = copy(a, right_keys, (size_t)n * sizeof *r);
-    enum seam_status st = SEAM_OK;
+    const struct columnar_plan_join_spec spec = {.left = left,
+                                                 .right = right,
+                                                 .kind = kind,
+                                                 .n = n,
+                                                 .left_keys = left_keys,
+                                                 .right_keys = right_keys};
 
-    if (p == NULL || l == NULL || r == NULL) return no_memory(f);
     if (n < 1)
         return seam_fault_set(f, SEAM_UNSUPPORTED, NULL, SEAM_FAULT_NO_OFFSET,
                               "a join needs an equality");
-    for (int k = 0; st == SEAM_OK && k < n; k++) st = columnar_expr_equal_keys(a, &l[k], &r[k], f);
-    p->in = left;
-    p->right = right;
-    p->join = kind;
-    p->exprs = l;
-    p->right_keys = r;
-    p->n_keys = n;
-    memcpy(p->columns, left->columns, (size_t)left->n_columns * sizeof *p->columns);
-    memcpy(p->columns + left->n_columns, right->columns,
-           (size_t)right->n_columns * sizeof *p->columns);
-    if (st == SEAM_OK) *out = p;
-    return st;
+    return columnar_plan_join_with(a, &spec, out, f);
+}
+
+enum seam_status columnar_plan_append(struct seam_arena *a,
+                                      const struct columnar_plan *const *inputs, int n,
+                                      const struct columnar_plan **out, struct seam_fault *f)
+{
+    struct columnar_plan *p = new_plan(a, PLAN_APPEND, n > 0 ? inputs[0]->n_columns : 0);
+
+    if (p == NULL) return no_memory(f);
+    p->inputs = copy(a, inputs, (size_t)n * sizeof *inputs);
+    if (p->inputs == NULL) return no_memory(f);
+    p->n_inputs = n;
+    for (int c = 0; c < p->n_columns; c++) p->columns[c] = inputs[0]->columns[c];
+    for (int i = 1; i < n; i++)
+        for (int c = 0; c < p->n_columns; c++)
+            if (inputs[i]->n_columns != p->n_columns ||
+                inputs[i]->columns[c].type != p->columns[c].type ||
+                inputs[i]->columns[c].scale != p->columns[c].scale)
+                return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
+                                      "column %d is not of one type in all inputs", c + 1);
+    *out = p;
+    return SEAM_OK;
+}
+
+enum seam_status columnar_plan_shared(struct seam_arena *a, const struct columnar_plan *in,
+                                      const struct columnar_plan **out, struct seam_fault *f)
+{
+    struct columnar_plan *p = new_plan(a, PLAN_SHARED, 0);
+
+    if (p == NULL) return no_memory(f);
+    p->in = in;
+    p->columns = in->columns;
+    p->n_columns = in->n_columns;
+    *out = p;
+    return SEAM_OK;
+}
+
+static void window_column(const struct columnar_plan *in, const struct columnar_plan_window_call *c,
+                          struct columnar_plan_column *out)
+{
+    const struct columnar_plan_column *arg = c->n_args > 0 ? &in->columns[c->args[0]] : NULL;
+
+    *out = (struct columnar_plan_column){"window", SEAM_V_INT, 0};
+    switch (c->op) {
+    case COLUMNAR_WINDOW_PERCENT_RANK:
+    case COLUMNAR_WINDOW_CUME_DIST:
+    case COLUMNAR_WINDOW_AVG: out->type = SEAM_V_DOUBLE; break;
+    case COLUMNAR_WINDOW_LAG:
+    case COLUMNAR_WINDOW_LEAD:
+    case COLUMNAR_WINDOW_FIRST:
+    case COLUMNAR_WINDOW_LAST:
+    case COLUMNAR_WINDOW_NTH:
+    case COLUMNAR_WINDOW_SUM:
+    case COLUMNAR_WINDOW_MIN:
+    case COLUMNAR_WINDOW_MAX:
+        out->type = arg->type;
+        out->scale = arg->scale;
+        break;
+    default: break;
+    }
+}
+
+enum seam_status columnar_plan_window(struct seam_arena *a, const struct columnar_plan *in,
+                                      const int *partition, int n_partition,
+                                      const struct columnar_plan_key *order, int n_order,
+                                      const struct columnar_plan_window_call *calls, int n_calls,
+                                      const struct columnar_plan **out, struct seam_fault *f)
+{
+    struct columnar_plan *p = new_plan(a, PLAN_WINDOW, in->n_columns + n_calls);
+
+    if (p == NULL) return no_memory(f);
+    p->in = in;
+    p->partition = copy(a, partition, (size_t)n_partition * sizeof *partition);
+    p->keys = copy(a, order, (size_t)n_order * sizeof *order);
+    p->calls = copy(a, calls, (size_t)n_calls * sizeof *calls);
+    if (p->partition == NULL || p->keys == NULL || p->calls == NULL) return no_memory(f);
+    p->n_partition = n_partition;
+    p->n_keys = n_order;
+    p->n_calls = n_calls;
+    memcpy(p->columns, in->columns, (size_t)in->n_columns * sizeof *p->columns);
+    for (int k = 0; k < n_calls; k++) window_column(in, &calls[k], &p->columns[in->n_columns + k]);
+    *out = p;
+    return SEAM_OK;
 }
 
 /* ---- explaining ---- */
@@ -298,8 +439,34 @@ static void explain_list(const struct columnar_expr *const *exprs, int n, const 
 static void explain_aggs(const struct columnar_plan *p, const char *const *names,
                          struct seam_buf *out)
 {
-    static const char *const words[] = {
-        "count", "count", "sum", "avg", "min", "max", "count distinct", "approx distinct"};
+    static const char *const words[] = {"count",
+                                        "count",
+                                        "sum",
+                                        "avg",
+                                        "min",
+                                        "max",
+                                        "count distinct",
+                                        "approx distinct",
+                                        "stddev_samp",
+                                        "stddev_pop",
+                                        "var_samp",
+                                        "var_pop",
+                                        "corr",
+                                        "covar_samp",
+                                        "covar_pop",
+                                        "quantile_cont",
+                                        "quantile_disc",
+                                        "mode",
+                                        "string_agg",
+                                        "first",
+                                        "last",
+                                        "any_value",
+                                        "bool_and",
+                                        "bool_or",
+                                        "arg_min",
+                                        "arg_max",
+                                        "product",
+                                        "single"};
 
     for (int g = 0; g < p->n_aggs; g++) {
         seam_buf_printf(out, "%s%s(", g > 0 ? ", " : "", words[p->aggs[g].op]);
@@ -310,6 +477,9 @@ static void explain_aggs(const struct columnar_plan *p, const char *const *names
         seam_buf_str(out, ")");
     }
 }
+
+static const char *const join_words[] = {"",      "left ", "full ", "single ",
+                                         "semi ", "anti ", "mark "};
 
 static void explain(const struct columnar_plan *p, int depth, struct seam_buf *out)
 {
@@ -344,7 +514,9 @@ static void explain(const struct columnar_plan *p, int depth, struct seam_buf *o
         seam_buf_str(out, "\n");
         break;
     case PLAN_AGGREGATE:
-        seam_buf_str(out, "aggregate ");
+    case PLAN_COLLECT:
+        seam_buf_str(out,
+                     p->kind == PLAN_COLLECT ? "aggregate, rows kept by group, " : "aggregate ");
         explain_aggs(p, names, out);
         if (p->n_keys > 0) seam_buf_str(out, " by ");
         explain_list(p->exprs, p->n_keys, names, out);
@@ -363,14 +535,41 @@ static void explain(const struct columnar_plan *p, int depth, struct seam_buf *o
         break;
     case PLAN_JOIN:
         names_of(p->right, right);
-        seam_buf_str(out, p->join == COLUMNAR_JOIN_LEFT ? "left hash join on " : "hash join on ");
+        seam_buf_printf(out, "%s%s", join_words[p->join],
+                        p->n_keys > 0      ? "hash join on "
+                        : p->where != NULL ? "nested-loop join"
+                                           : "cross join");
         for (int k = 0; k < p->n_keys; k++) {
             if (k > 0) seam_buf_str(out, " and ");
             columnar_expr_print(p->exprs[k], names, out);
             seam_buf_str(out, " = ");
             columnar_expr_print(p->right_keys[k], right, out);
         }
+        if (p->where != NULL) {
+            const char *both[2 * PLAN_COLUMNS_MAX];
+
+            names_of(p->in, both);
+            names_of(p->right, both + p->in->n_columns);
+            seam_buf_str(out, " where ");
+            columnar_expr_print(p->where, both, out);
+        }
         seam_buf_str(out, "\n");
+        break;
+    case PLAN_APPEND:
+        seam_buf_str(out, "append\n");
+        for (int i = 0; i < p->n_inputs; i++) explain(p->inputs[i], depth + 1, out);
+        break;
+    case PLAN_SHARED: seam_buf_printf(out, "shared (runs once)\n"); break;
+    case PLAN_WINDOW:
+        seam_buf_printf(out, "window, %d function%s, partition by [", p->n_calls,
+                        p->n_calls == 1 ? "" : "s");
+        for (int k = 0; k < p->n_partition; k++)
+            seam_buf_printf(out, "%s%s", k > 0 ? ", " : "", names[p->partition[k]]);
+        seam_buf_str(out, "] order by [");
+        for (int k = 0; k < p->n_keys; k++)
+            seam_buf_printf(out, "%s%s%s", k > 0 ? ", " : "", names[p->keys[k].column],
+                            p->keys[k].descending ? " desc" : "");
+        seam_buf_str(out, "]\n");
         break;
     }
     if (p->in != NULL) explain(p->in, depth + 1, out);

@@ -17,7 +17,11 @@ enum columnar_plan_kind {
     PLAN_AGGREGATE,
     PLAN_ORDER,
     PLAN_LIMIT,
-    PLAN_JOIN
+    PLAN_JOIN,
+    PLAN_APPEND,
+    PLAN_SHARED,
+    PLAN_WINDOW,
+    PLAN_COLLECT /* an aggregation whose rows are kept by group */
 };
 enum { PLAN_COLUMNS_MAX = 1024, PLAN_STEPS_MAX = 64 };
 
@@ -41,11 +45,27 @@ struct columnar_plan {
     int n_keys;
     const struct columnar_expr *const *right_keys;
     enum columnar_join_kind join;
+    const bool *null_safe;
+    bool null_aware;
     const struct columnar_plan_agg *aggs;
     int n_aggs;
     /* ORDER, LIMIT */
     const struct columnar_plan_key *keys;
     uint64_t limit, offset;
+    /* APPEND */
+    const struct columnar_plan *const *inputs;
+    int n_inputs;
+    /* WINDOW: keys are the order */
+    const int *partition;
+    int n_partition, n_calls;
+    const struct columnar_plan_window_call *calls;
+};
+
+/* What a SHARED plan gave, kept until the query ends. */
+struct columnar_shared_rows {
+    const struct columnar_plan *p;
+    struct columnar_coldata rows;
+    struct columnar_shared_rows *next;
 };
 
 struct columnar_runner;
@@ -60,6 +80,7 @@ struct columnar_query {
     struct seam_fault *f;
     atomic_int stop; /* a status other than SEAM_OK ends every thread soon */
     uint64_t done_rows, all_rows;
+    struct columnar_shared_rows *shared;
 };
 
 /* Rows flow as a batch and a selection: bit r of sel set = row r is in; sel NULL = all are. A vector whose
@@ -99,6 +120,11 @@ enum seam_status columnar_run_aggregate(struct columnar_query *q, const struct c
 enum seam_status columnar_run_order(struct columnar_query *q, const struct columnar_plan *p,
                                     struct columnar_coldata *out, struct seam_fault *f);
 
+enum seam_status columnar_run_window(struct columnar_query *q, const struct columnar_plan *p,
+                                     struct columnar_coldata *out, struct seam_fault *f);
+enum seam_status columnar_run_collect(struct columnar_query *q, const struct columnar_plan *p,
+                                      struct columnar_coldata *out, struct seam_fault *f);
+
 /* ---- joins ---- */
 struct columnar_join_table;
 enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p,
@@ -118,6 +144,12 @@ enum seam_status columnar_join_keys(struct columnar_join_probe *p, const struct 
 enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
                                     const uint64_t *sel, batch_fn next, void *ctx,
                                     struct seam_fault *f);
+
+/* FULL: the right rows nothing matched, after every batch has been pushed; through one thread. */
+enum seam_status columnar_join_rest(struct columnar_join_probe *p, batch_fn next, void *ctx,
+                                    struct seam_fault *f);
+/* Bounds of the build side's k-th key when it is int-like; false when unknown or nothing was built. */
+bool columnar_join_bounds(const struct columnar_join_table *t, int key, int64_t *lo, int64_t *hi);
 
 /* ---- scans ---- */
 struct columnar_scan;

@@ -68,12 +68,39 @@ enum columnar_agg_op {
     COLUMNAR_AGG_MIN,
     COLUMNAR_AGG_MAX,
     COLUMNAR_AGG_COUNT_DISTINCT,
-    COLUMNAR_AGG_APPROX_DISTINCT
+    COLUMNAR_AGG_APPROX_DISTINCT,
+    /* From here on, and whatever is distinct or ordered: rows are kept by group (collect.c). */
+    COLUMNAR_AGG_STDDEV_SAMP,
+    COLUMNAR_AGG_STDDEV_POP,
+    COLUMNAR_AGG_VAR_SAMP,
+    COLUMNAR_AGG_VAR_POP,
+    COLUMNAR_AGG_CORR,
+    COLUMNAR_AGG_COVAR_SAMP,
+    COLUMNAR_AGG_COVAR_POP,
+    COLUMNAR_AGG_QUANTILE_CONT, /* param */
+    COLUMNAR_AGG_QUANTILE_DISC,
+    COLUMNAR_AGG_MODE,
+    COLUMNAR_AGG_STRING_AGG, /* text: between */
+    COLUMNAR_AGG_FIRST,      /* the first row's, null or not; ANY: the first not null */
+    COLUMNAR_AGG_LAST,
+    COLUMNAR_AGG_ANY,
+    COLUMNAR_AGG_BOOL_AND,
+    COLUMNAR_AGG_BOOL_OR,
+    COLUMNAR_AGG_ARG_MIN, /* arg where arg2 is least */
+    COLUMNAR_AGG_ARG_MAX,
+    COLUMNAR_AGG_PRODUCT,
+    COLUMNAR_AGG_SINGLE /* the only row's; two rows are SEAM_INVALID */
 };
 struct columnar_plan_agg {
     enum columnar_agg_op op;
     const struct columnar_expr *arg; /* NULL for COUNT_ALL */
     const char *name;
+    const struct columnar_expr *arg2;
+    const struct columnar_expr *order; /* what the rows of a group are ordered by */
+    bool descending, nulls_first, distinct;
+    double param;
+    const char *text;
+    uint32_t text_len;
 };
 /* Output: the keys, then the aggregates. No keys: exactly one row. Nulls are one group. sum of ints and
  * decimals is exact (128-bit inside; a result past int64 is SEAM_LIMIT); avg is double; over no rows
@@ -99,7 +126,82 @@ SEAM_MUST_USE enum seam_status
 columnar_plan_limit(struct seam_arena *a, const struct columnar_plan *in, uint64_t limit,
                     uint64_t offset, const struct columnar_plan **out, struct seam_fault *f);
 
-enum columnar_join_kind { COLUMNAR_JOIN_INNER, COLUMNAR_JOIN_LEFT };
+/* Window functions: the input's columns, then one a call. Rows of equal partition columns are one partition, in
+ * the order of the keys. Positions are the input's.                                                */
+enum columnar_window_op {
+    COLUMNAR_WINDOW_ROW_NUMBER,
+    COLUMNAR_WINDOW_RANK,
+    COLUMNAR_WINDOW_DENSE_RANK,
+    COLUMNAR_WINDOW_PERCENT_RANK,
+    COLUMNAR_WINDOW_CUME_DIST,
+    COLUMNAR_WINDOW_NTILE,
+    COLUMNAR_WINDOW_LAG, /* value, [offset], [instead] */
+    COLUMNAR_WINDOW_LEAD,
+    COLUMNAR_WINDOW_FIRST,
+    COLUMNAR_WINDOW_LAST,
+    COLUMNAR_WINDOW_NTH,
+    COLUMNAR_WINDOW_COUNT_ALL,
+    COLUMNAR_WINDOW_COUNT,
+    COLUMNAR_WINDOW_SUM,
+    COLUMNAR_WINDOW_AVG,
+    COLUMNAR_WINDOW_MIN,
+    COLUMNAR_WINDOW_MAX
+};
+enum columnar_window_bound {
+    COLUMNAR_WINDOW_FIRST_ROW,
+    COLUMNAR_WINDOW_BEFORE,
+    COLUMNAR_WINDOW_HERE,
+    COLUMNAR_WINDOW_AFTER,
+    COLUMNAR_WINDOW_LAST_ROW
+};
+struct columnar_plan_window_call {
+    enum columnar_window_op op;
+    int n_args, *args;
+    bool rows; /* bounds count rows; else they are distances of the order key, HERE its peers */
+    enum columnar_window_bound start, end;
+    int64_t before, after; /* BEFORE and AFTER: how far */
+};
+SEAM_MUST_USE enum seam_status
+columnar_plan_window(struct seam_arena *a, const struct columnar_plan *in, const int *partition,
+                     int n_partition, const struct columnar_plan_key *order, int n_order,
+                     const struct columnar_plan_window_call *calls, int n_calls,
+                     const struct columnar_plan **out, struct seam_fault *f);
+
+enum columnar_join_kind {
+    COLUMNAR_JOIN_INNER,
+    COLUMNAR_JOIN_LEFT,
+    COLUMNAR_JOIN_FULL,
+    COLUMNAR_JOIN_SINGLE, /* LEFT; two matches of one row are SEAM_INVALID */
+    COLUMNAR_JOIN_SEMI,   /* the left rows that have a match */
+    COLUMNAR_JOIN_ANTI,   /* that have none */
+    COLUMNAR_JOIN_MARK    /* every left row, and whether it has a match */
+};
+/* A join in full. Without keys every pair of rows is looked at. Output: the left columns, then the right ones
+ * (INNER, LEFT, FULL, SINGLE) or one bool (MARK). */
+struct columnar_plan_join_spec {
+    const struct columnar_plan *left, *right;
+    enum columnar_join_kind kind;
+    int n;
+    const struct columnar_expr *const *left_keys, *const *right_keys;
+    const bool *null_safe; /* key by key: null equals null. NULL: none does */
+    const struct columnar_expr
+        *where;      /* over left and right columns: pairs it is not true of are none */
+    bool null_aware; /* MARK, one key: null where only a null stands between false and true */
+};
+SEAM_MUST_USE enum seam_status columnar_plan_join_with(struct seam_arena *a,
+                                                       const struct columnar_plan_join_spec *spec,
+                                                       const struct columnar_plan **out,
+                                                       struct seam_fault *f);
+/* All rows of the inputs, one after the other; the same types in each.                             */
+SEAM_MUST_USE enum seam_status columnar_plan_append(struct seam_arena *a,
+                                                    const struct columnar_plan *const *inputs,
+                                                    int n, const struct columnar_plan **out,
+                                                    struct seam_fault *f);
+/* Run once a query, however often it stands in the tree (by address).                              */
+SEAM_MUST_USE enum seam_status columnar_plan_shared(struct seam_arena *a,
+                                                    const struct columnar_plan *in,
+                                                    const struct columnar_plan **out,
+                                                    struct seam_fault *f);
 /* Hash join on left_keys[i] = right_keys[i] (null equals nothing); the right side is built in memory.
  * Key expressions are over their own side's columns.                                               */
 SEAM_MUST_USE enum seam_status

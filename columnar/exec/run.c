@@ -30,8 +30,9 @@ struct pipe {
     struct columnar_sink sink;
     struct pipe_thread *threads;
     struct columnar_scan *scan;
-    struct columnar_coldata rows; /* of a source that had to run first */
-    struct seam_fault fault;      /* the first */
+    struct columnar_coldata rows;        /* of a source that had to run first */
+    const struct columnar_coldata *from; /* these, or a shared plan's */
+    struct seam_fault fault;             /* the first */
     size_t morsels_done;
 };
 
@@ -155,6 +156,26 @@ static void note(void *ctx, int column)
     ((bool *)ctx)[column] = true;
 }
 
+struct left_note {
+    bool *required;
+    int n;
+};
+
+static void note_left(void *ctx, int column)
+{
+    struct left_note *l = ctx;
+
+    if (column < l->n) l->required[column] = true;
+}
+
+/* What a join's condition reads of its left side. */
+static void require_left(const struct columnar_plan *join, bool *required)
+{
+    struct left_note l = {required, join->in->n_columns};
+
+    columnar_expr_columns(join->where, note_left, &l);
+}
+
 static enum seam_status find_required(struct pipe *p, bool **source)
 {
     const bool *after = p->sink.required;
@@ -170,6 +191,7 @@ static enum seam_status find_required(struct pipe *p, bool **source)
                 if (after[c]) columnar_expr_columns(s->p->exprs[c], note, s->required);
         } else {
             memcpy(s->required, after, (size_t)n * sizeof *after);
+            if (s->p->kind == PLAN_JOIN && s->p->where != NULL) require_left(s->p, s->required);
             if (s->p->kind == PLAN_FILTER) columnar_expr_columns(s->p->where, note, s->required);
             for (int k = 0; s->p->kind == PLAN_JOIN && k < s->p->n_keys; k++)
                 columnar_expr_columns(s->p->exprs[k], note, s->required);
@@ -286,7 +308,7 @@ static enum seam_status run_morsels(void *ctx, size_t begin, size_t end, int thr
                 st = seam_fault_set(&f, SEAM_TIMEOUT, NULL, SEAM_FAULT_NO_OFFSET,
                                     "the query was cancelled");
         } else {
-            st = feed_rows(p, &p->rows, m * COLUMNAR_VECTOR_ROWS, thread, &f);
+            st = feed_rows(p, p->from, m * COLUMNAR_VECTOR_ROWS, thread, &f);
         }
     }
     if (st != SEAM_OK) {
@@ -330,6 +352,45 @@ static enum seam_status pull_rows(struct pipe *p, struct seam_fault *f)
     return st == SEAM_END || atomic_load(&p->q->stop) == SEAM_END ? SEAM_OK : st;
 }
 
+/* FULL joins hand on, at the end, the right rows that nothing matched: each through the steps after it. */
+static enum seam_status run_rest(struct pipe *p, struct seam_fault *f)
+{
+    enum seam_status st = SEAM_OK;
+
+    for (int i = 0; st == SEAM_OK && i < p->count; i++) {
+        struct feed_ctx next = {p, i + 1, 0};
+
+        if (p->steps[i].p->kind == PLAN_JOIN)
+            st = columnar_join_rest(p->threads[0].probe[i], feed_next, &next, f);
+    }
+    return st == SEAM_END ? SEAM_OK : st;
+}
+
+/* The rows of a shared plan, run at the first asking. */
+static enum seam_status shared_rows(struct columnar_query *q, const struct columnar_plan *p,
+                                    const struct columnar_coldata **out, struct seam_fault *f)
+{
+    struct columnar_shared_rows *s = q->shared;
+    enum seam_status st;
+
+    while (s != NULL && s->p != p) s = s->next;
+    if (s == NULL) {
+        s = calloc(1, sizeof *s);
+        if (s == NULL) return SEAM_NOMEM;
+        st = columnar_run_to_rows(q, p->in, &s->rows, f);
+        if (st != SEAM_OK) {
+            columnar_coldata_free(&s->rows);
+            free(s);
+            return st;
+        }
+        s->p = p;
+        s->next = q->shared;
+        q->shared = s;
+    }
+    *out = &s->rows;
+    return SEAM_OK;
+}
+
 static enum seam_status run_source(struct pipe *p, const bool *required, struct seam_fault *f)
 {
     struct columnar_query *q = p->q;
@@ -345,10 +406,12 @@ static enum seam_status run_source(struct pipe *p, const bool *required, struct 
         q->all_rows = q->done_rows = 0;
         for (size_t m = 0; m < morsels; m++) q->all_rows += columnar_scan_morsel_rows(p->scan, m);
     } else {
-        morsels = (p->rows.rows + COLUMNAR_VECTOR_ROWS - 1) / COLUMNAR_VECTOR_ROWS;
+        morsels = (p->from->rows + COLUMNAR_VECTOR_ROWS - 1) / COLUMNAR_VECTOR_ROWS;
     }
     /* Ordered rows stay in order through one thread. */
     ordered = p->source->kind == PLAN_ORDER || p->source->kind == PLAN_LIMIT;
+    if (p->source->kind == PLAN_SHARED)
+        ordered = p->source->in->kind == PLAN_ORDER || p->source->in->kind == PLAN_LIMIT;
     st = seam_parallel_for(ordered ? 1 : q->threads, morsels, 1, run_morsels, p);
     if (st == SEAM_END || atomic_load(&q->stop) == SEAM_END) return SEAM_OK;
     if (st != SEAM_OK && f != NULL && f->status == SEAM_OK) *f = p->fault;
@@ -366,11 +429,14 @@ static enum seam_status run_pipeline(struct columnar_query *q, const struct colu
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
     p->q = q;
     p->sink = sink;
+    p->from = &p->rows;
     st = find_steps(p, top, f);
     if (st == SEAM_OK) st = find_required(p, &required);
     /* What this pipeline waits for runs first: sources that are whole queries, and joins' right sides. */
     if (st == SEAM_OK && p->source->kind == PLAN_ROWS)
         st = columnar_rows_init(&p->rows, p->source);
+    else if (st == SEAM_OK && p->source->kind == PLAN_SHARED)
+        st = shared_rows(q, p->source, &p->from, f);
     else if (st == SEAM_OK && p->source->kind != PLAN_SCAN)
         st = columnar_run_to_rows(q, p->source, &p->rows, f);
     for (int i = 0; st == SEAM_OK && i < p->count; i++)
@@ -383,6 +449,7 @@ static enum seam_status run_pipeline(struct columnar_query *q, const struct colu
         seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
     atomic_store(&q->stop, SEAM_OK);
     if (st == SEAM_OK) st = run_source(p, required, f);
+    if (st == SEAM_OK && atomic_load(&q->stop) == SEAM_OK) st = run_rest(p, f);
     atomic_store(&q->stop, SEAM_OK);
     columnar_scan_free(p->scan);
     for (int t = 0; p->threads != NULL && t < q->threads; t++) thread_free(p, &p->threads[t]);
@@ -451,6 +518,8 @@ static enum seam_status run_to_rows(struct columnar_query *q, const struct colum
 
     if (p->kind == PLAN_AGGREGATE) return columnar_run_aggregate(q, p, out, f);
     if (p->kind == PLAN_ORDER) return columnar_run_order(q, p, out, f);
+    if (p->kind == PLAN_COLLECT) return columnar_run_collect(q, p, out, f);
+    if (p->kind == PLAN_WINDOW) return columnar_run_window(q, p, out, f);
     if (p->kind == PLAN_LIMIT) {
         s.skip = p->offset;
         s.take = p->limit;
@@ -458,8 +527,11 @@ static enum seam_status run_to_rows(struct columnar_query *q, const struct colum
     }
     required = all_columns(p);
     st = required == NULL ? SEAM_NOMEM : columnar_rows_init(out, p);
-    if (st == SEAM_OK && s.take > 0)
+    for (int i = 0; st == SEAM_OK && s.take > 0 && i < (p->kind == PLAN_APPEND ? p->n_inputs : 1);
+         i++) {
+        if (p->kind == PLAN_APPEND) in = p->inputs[i];
         st = columnar_run_pipeline(q, in, (struct columnar_sink){push_limited, &s, required}, f);
+    }
     free(required);
     return st;
 }
@@ -514,6 +586,13 @@ enum seam_status columnar_query_run(const struct columnar_plan *p,
         st = columnar_run_pipeline(&q, p, (struct columnar_sink){push_final, &s, required}, f);
     q.stats.elapsed_ns = seam_clock_mono_ns(clock) - began;
     if (stats != NULL) *stats = q.stats;
+    while (q.shared != NULL) {
+        struct columnar_shared_rows *next = q.shared->next;
+
+        columnar_coldata_free(&q.shared->rows);
+        free(q.shared);
+        q.shared = next;
+    }
     pthread_mutex_destroy(&q.lock);
     columnar_compactor_free(s.dense);
     free(required);

@@ -42,7 +42,7 @@ struct columnar_sql_env {
 };
 
 struct columnar_sql_query {
-    const struct columnar_sql_select *select;
+    const struct columnar_sql_select *select; /* for its explain and analyze */
     const struct columnar_plan *plan;
     const struct columnar_plan_column *columns; /* of the answer */
     int n_columns;

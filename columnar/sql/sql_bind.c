@@ -1,5 +1,7 @@
 #include "columnar/sql/sql_bind.h"
 
+#include "columnar/exec/func.h"
+
 #include <string.h>
 
 #include "engine/text/opts.h"
@@ -246,7 +248,9 @@ static enum seam_status bind_call(struct binder *b, const struct columnar_sql_no
                                         "max",
                                         "approx_count_distinct"};
     const struct columnar_expr **args = NULL;
-    const char *near;
+    const char *near, *all[256];
+    struct seam_fault inner = {0};
+    size_t n_all;
     enum seam_status st;
 
     if (columnar_sql_is_aggregate(e->name))
@@ -268,7 +272,15 @@ static enum seam_status bind_call(struct binder *b, const struct columnar_sql_no
         st = bind_args(b, e, &args);
         return st == SEAM_OK ? call_op(b, e, functions[i].op, args, e->n_args, out) : st;
     }
-    near = seam_nearest_name(e->name, names, SEAM_ARRAY_LEN(names));
+    st = bind_args(b, e, &args);
+    if (st == SEAM_OK) st = columnar_expr_func(b->a, e->name, args, e->n_args, out, &inner);
+    if (st != SEAM_NOT_FOUND || inner.status != SEAM_OK)
+        return inner.status != SEAM_OK ? at(b, e, st, &inner) : st;
+    memcpy(all, names, sizeof names);
+    n_all =
+        SEAM_ARRAY_LEN(names) + columnar_func_names(all + SEAM_ARRAY_LEN(names),
+                                                    SEAM_ARRAY_LEN(all) - SEAM_ARRAY_LEN(names));
+    near = seam_nearest_name(e->name, all, n_all);
     return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "there is no function '%s'%s%s%s",
                           e->name, near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
                           near != NULL ? "'?" : "");
@@ -290,6 +302,21 @@ static enum seam_status bind_cast(struct binder *b, const struct columnar_sql_no
             columnar_expr_date(b->a, COLUMNAR_E_DATE_TRUNC, COLUMNAR_PART_DAY, *out, out, &inner),
             &inner);
     return st;
+}
+
+/* A pattern that is no constant is made anew for each row. */
+static enum seam_status bind_like(struct binder *b, const struct columnar_sql_node *e,
+                                  const struct columnar_expr *const *args,
+                                  const struct columnar_expr **out)
+{
+    struct seam_fault inner = {0};
+
+    if (columnar_expr_is_const(args[1]) || e->n_args > 2)
+        return call_op(b, e, op_of(e->op), args, e->n_args, out);
+    return at(b, e,
+              columnar_expr_func(b->a, e->op == COLUMNAR_SQL_ILIKE ? "ilike_with" : "like_with",
+                                 args, 2, out, &inner),
+              &inner);
 }
 
 static enum seam_status bind_node(struct binder *b, const struct columnar_sql_node *e,
@@ -325,7 +352,7 @@ static enum seam_status bind_node(struct binder *b, const struct columnar_sql_no
     case COLUMNAR_SQL_BINARY: return call_op(b, e, op_of(e->op), args, e->n_args, out);
     case COLUMNAR_SQL_BETWEEN: st = call_op(b, e, COLUMNAR_E_BETWEEN, args, 3, out); break;
     case COLUMNAR_SQL_IN: st = call_op(b, e, COLUMNAR_E_IN, args, e->n_args, out); break;
-    case COLUMNAR_SQL_LIKE: st = call_op(b, e, op_of(e->op), args, e->n_args, out); break;
+    case COLUMNAR_SQL_LIKE: st = bind_like(b, e, args, out); break;
     case COLUMNAR_SQL_CASE: return call_op(b, e, COLUMNAR_E_CASE, args, e->n_args, out);
     default: return seam_fault_set(b->f, SEAM_INVALID, "sql", e->at, "not an expression");
     }

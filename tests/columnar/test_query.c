@@ -494,7 +494,7 @@ static void test_aggregations_equal_the_naive(void)
         struct seam_arena a = {0}, mem = {0};
         const struct columnar_expr *where = random_condition(&x, &a, 1), *keys[3];
         const struct columnar_plan *filter = NULL, *agg = NULL;
-        struct columnar_plan_agg aggs[4];
+        struct columnar_plan_agg aggs[4] = {0};
         struct naive_group *groups = calloc(ROWS_MAX, sizeof *groups);
         size_t n_groups = 0;
         struct lines got = {0}, want = {0};

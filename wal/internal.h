@@ -75,6 +75,7 @@ struct wal_scan {
     seam_lsn_t vouched; /* the most any valid record seen vouched for */
     seam_lsn_t last_first; /* start of the last record that began here; SEAM_LSN_NONE */
     uint64_t records;      /* complete records that ended here */
+    uint32_t crc;          /* of the last of them */
     bool open;             /* the segment ends inside a record */
     bool full;             /* records and padding reach the segment's end */
 };
@@ -95,6 +96,7 @@ struct wal {
     struct wal_options o;
     struct wal_log_meta meta;
     uint64_t salt;
+    uint64_t history; /* begun by this opening */
     char dir[SEAM_PATH_MAX_BYTES];
     struct seam_file *lock;
     struct wal_shared *shared;
@@ -135,9 +137,14 @@ struct wal {
     seam_lsn_t beat_lsn; /* where the log ended then */
 };
 
-/* Finds the end of the log, repairs a torn tail, leaves the last segment open (recover.c). */
+/* Finds the end of the log, repairs a torn tail, leaves the last segment open (recover.c); *before: the crc of the record
+ * that ends there, 0 when it is not in that segment. */
 SEAM_MUST_USE enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec,
-                                           struct seam_fault *f);
+                                           uint32_t *before, struct seam_fault *f);
+/* history.c: the list with the history that this opening begins; durable when it returns. */
+SEAM_MUST_USE enum seam_status wal_history_begin(struct wal *w, const struct wal_recovered *rec,
+                                                 uint32_t before, struct seam_fault *f);
+uint64_t wal_id_new(struct wal *w, uint64_t salt);
 enum seam_status wal_poison(struct wal *w, const struct seam_fault *cause,
                             struct seam_fault *f); /* group.c */
 enum seam_status wal_healthy(struct wal *w, struct seam_fault *f);

@@ -274,6 +274,7 @@ static enum seam_status join(struct wal_reader *r, seam_lsn_t lsn, const uint8_t
     out->data = r->joined.data;
     out->size = r->joined.size;
     out->end = lsn + wal_record_size(p);
+    out->crc = seam_get_u32(p + WAL_RECORD_CRC);
     return SEAM_OK;
 }
 
@@ -298,6 +299,7 @@ enum seam_status wal_reader_next(struct wal_reader *r, struct wal_record *out, s
         out->data = p + WAL_RECORD_HEADER;
         out->size = seam_get_u32(p + WAL_RECORD_LEN);
         out->end = lsn + wal_record_size(p);
+        out->crc = seam_get_u32(p + WAL_RECORD_CRC);
     } else {
         st = join(r, lsn, p, out, f);
         if (st != SEAM_OK) return st;

@@ -25,6 +25,7 @@ struct recovery {
     bool empty;   /* no segment has a valid header */
     seam_lsn_t page_vouched;
     seam_lsn_t end;        /* P */
+    uint32_t before;       /* crc of the record that ends there, when it is in the last segment */
     seam_lsn_t beyond_end; /* valid fragments after P end here; SEAM_LSN_NONE: none */
 };
 
@@ -149,6 +150,7 @@ static enum seam_status scan_last(struct recovery *r, struct seam_fault *f)
     if (r->empty && (s.vouched > start || r->page_vouched > start))
         return damaged(r, number, 0, "segment header is damaged", f);
     r->end = s.end;
+    r->before = s.crc;
     st = wal_scan_beyond(&r->window, m, number, s.end, &vouched, &r->beyond_end, f);
     if (st != SEAM_OK) return st;
     if (s.full && r->page_vouched > s.end + WAL_SEGMENT_HEADER + WAL_RECORD_TAIL_MIN)
@@ -163,6 +165,7 @@ static enum seam_status scan_last(struct recovery *r, struct seam_fault *f)
         r->end = s.open_start;
         return SEAM_OK;
     }
+    r->before = 0;
     return find_open_start(r, number, &r->end, f);
 }
 
@@ -246,7 +249,8 @@ static enum seam_status start_segment(struct wal *w, uint64_t number, struct sea
     return st == SEAM_OK ? seam_file_sync(w->file, f) : st;
 }
 
-enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec, struct seam_fault *f)
+enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec, uint32_t *before,
+                             struct seam_fault *f)
 {
     struct recovery r = {.w = w};
     enum seam_status st = find_ends(&r, f);
@@ -260,6 +264,7 @@ enum seam_status wal_recover(struct wal *w, struct wal_recovered *rec, struct se
     if (r.list.count > 0 && r.list.numbers[r.list.count - 1] > w->newest_segment)
         w->newest_segment = r.list.numbers[r.list.count - 1];
     rec->end = r.end;
+    *before = r.before;
     rec->torn_bytes = r.beyond_end > r.end ? r.beyond_end - r.end : 0;
     if (rec->torn_bytes > 0) {
         (void)snprintf(rec->torn_file, sizeof rec->torn_file, "%016" PRIx64 ".seg",

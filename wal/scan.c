@@ -57,6 +57,7 @@ enum seam_status wal_scan_segment(struct wal_window *w, const struct wal_log_met
         out->open = (p[WAL_RECORD_FLAGS] & WAL_RECORD_LAST) == 0;
         if (!out->open) {
             out->records++;
+            out->crc = seam_get_u32(p + WAL_RECORD_CRC);
             out->open_start = SEAM_LSN_NONE;
         }
         at += wal_record_size(p);

@@ -16,7 +16,6 @@ static enum seam_status defaults(struct wal *w, const struct wal_options *o, str
     if (o != NULL) w->o = *o;
     if (w->o.io == NULL) w->o.io = seam_io_posix();
     if (w->o.clock == NULL) w->o.clock = seam_clock_real();
-    if (w->o.log_id == 0) w->o.log_id = 1;
     if (w->o.segment_bytes == 0) w->o.segment_bytes = WAL_SEGMENT_DEFAULT;
     if (w->o.buffer_bytes == 0) w->o.buffer_bytes = 4 << 20;
     if (w->o.deferred_us == 0) w->o.deferred_us = 10000;
@@ -50,7 +49,7 @@ static enum seam_status load_or_create(struct wal *w, bool *created, struct seam
     enum seam_status st = wal_meta_load(w->o.io, w->dir, &w->meta, &why);
 
     if (st == SEAM_OK) {
-        if (w->meta.log_id != w->o.log_id)
+        if (w->o.log_id != 0 && w->meta.log_id != w->o.log_id)
             return seam_fault_set(f, SEAM_CONFLICT, w->dir, SEAM_FAULT_NO_OFFSET,
                                   "the log here has id %llx, expected %llx",
                                   (unsigned long long)w->meta.log_id,
@@ -67,7 +66,8 @@ static enum seam_status load_or_create(struct wal *w, bool *created, struct seam
                             "log.meta is missing beside the log's segments");
     free(list.numbers);
     if (st != SEAM_OK) return st;
-    w->meta = (struct wal_log_meta){.log_id = w->o.log_id, .segment_bytes = w->o.segment_bytes};
+    w->meta = (struct wal_log_meta){.log_id = w->o.log_id != 0 ? w->o.log_id : wal_id_new(w, 1),
+                                    .segment_bytes = w->o.segment_bytes};
     *created = true;
     return wal_meta_store(w->o.io, w->dir, &w->meta, f);
 }
@@ -125,6 +125,7 @@ enum seam_status wal_open(const char *dir, const struct wal_options *o, struct w
                           struct wal_recovered *rec, struct seam_fault *f)
 {
     struct wal_recovered ignored;
+    uint32_t before = 0;
     struct wal *w;
     enum seam_status st;
 
@@ -150,7 +151,9 @@ enum seam_status wal_open(const char *dir, const struct wal_options *o, struct w
                             "no memory for the log buffer");
         goto done;
     }
-    st = wal_recover(w, rec, f);
+    w->history = wal_id_new(w, 2);
+    st = wal_recover(w, rec, &before, f);
+    if (st == SEAM_OK) st = wal_history_begin(w, rec, before, f);
     if (st != SEAM_OK) goto done;
     w->archived = w->meta.oldest_segment;
     w->beat_ns = seam_clock_mono_ns(w->o.clock);
@@ -197,6 +200,10 @@ seam_lsn_t wal_durable_lsn(struct wal *w)
 seam_lsn_t wal_oldest_lsn(struct wal *w)
 {
     return atomic_load(&w->shared->oldest);
+}
+uint64_t wal_log_id(const struct wal *w)
+{
+    return w->meta.log_id;
 }
 const char *wal_dir(const struct wal *w)
 {

@@ -16,6 +16,7 @@
  *                              (wal/shared.h)
  *   DIR/lock                   held by the one writer process
  *   DIR/NAME.slot              what a consumer still needs (retention), one small file each
+ *   DIR/histories              one entry an opening for writing (wal/history.c)
  *
  * Promises
  *  - A record is durable once durable_lsn >= its end. Synced bytes are never changed by the log.
@@ -57,6 +58,7 @@ enum {
     WAL_SLOT_NAME_MAX = 32,       /* [a-z0-9_-], with the terminator */
     WAL_SLOTS_MAX = 64,
     WAL_REASON_MAX = 160,
+    WAL_HISTORIES_MAX = 4096, /* openings that are listed; older ones are thinned out */
 };
 
 struct wal;
@@ -74,13 +76,15 @@ struct wal_options {          /* zero means the default in brackets */
     struct seam_io *io;       /* [seam_io_posix()]                                               */
     struct seam_clock *clock; /* [seam_clock_real()]                                             */
     struct seam_trace *trace; /* [off] store "wal"                                          */
-    uint64_t log_id;         /* given at creation [1]; later opens with another id: SEAM_CONFLICT */
-    uint64_t segment_bytes;  /* at creation [64 MiB]; later opens keep what the folder has  */
-    size_t buffer_bytes;     /* log buffer, a power of two [4 MiB]; the whole memory budget  */
-    uint64_t deferred_us;    /* deferred commits: at most this old ...            [10 ms]    */
-    uint64_t deferred_bytes; /* ... and at most this many bytes unsynced          [1 MiB]    */
-    uint64_t heartbeat_us;   /* wal_heartbeat writes at most one in this time     [1 s]      */
-    bool dsync;              /* O_DSYNC instead of fdatasync; see docs/decisions              */
+    uint64_t
+        log_id; /* [a new one at creation, then the log's]; another than the log's: SEAM_CONFLICT */
+    uint64_t seed;             /* of ids, for runs that are to be repeated [from the system] */
+    uint64_t segment_bytes;    /* at creation [64 MiB]; later opens keep what the folder has  */
+    size_t buffer_bytes;       /* log buffer, a power of two [4 MiB]; the whole memory budget  */
+    uint64_t deferred_us;      /* deferred commits: at most this old ...            [10 ms]    */
+    uint64_t deferred_bytes;   /* ... and at most this many bytes unsynced          [1 MiB]    */
+    uint64_t heartbeat_us;     /* wal_heartbeat writes at most one in this time     [1 s]      */
+    bool dsync;                /* O_DSYNC instead of fdatasync; see docs/decisions              */
     bool visible_when_written; /* readers see written bytes (the stream), not durable ones      */
     bool no_gather;            /* a group-commit leader never waits for company (bench, tests)  */
     unsigned spare_segments;   /* recycled segments kept for reuse                  [2]        */
@@ -141,6 +145,7 @@ seam_lsn_t wal_end_lsn(struct wal *w); /* end of the last appended record */
 seam_lsn_t wal_written_lsn(struct wal *w);
 seam_lsn_t wal_durable_lsn(struct wal *w);
 seam_lsn_t wal_oldest_lsn(struct wal *w); /* first record still kept */
+uint64_t wal_log_id(const struct wal *w);
 const char *wal_dir(const struct wal *w);
 
 /* ---- reading: any process, while the writer writes ---- */
@@ -151,6 +156,8 @@ struct wal_record {
     const uint8_t *data; /* valid until the next call on this reader */
     size_t size;
     seam_lsn_t start, end;
+    uint32_t
+        crc; /* its own (its last fragment's): tells it from another record at the same place */
 };
 
 enum wal_read_flags {
@@ -197,6 +204,54 @@ SEAM_MUST_USE enum seam_status wal_state(struct seam_io *io, const char *dir, st
  * that cannot be read. A folder that is missing or empty gives 0. Any process. */
 SEAM_MUST_USE enum seam_status wal_end_bound(struct seam_io *io, const char *dir, seam_lsn_t *out,
                                              struct seam_fault *f);
+
+/* ---- histories: an LSN means a moment in one of them ----
+ *
+ *   H1 ---o----------o H2 --------o H3 ------> what is here now          each opening for writing begins one:
+ *                     \                                                  (id, parent, LSN where it parts, checksum
+ *                      o H4 --- ...   a restored copy, opened elsewhere    of the record that ends there)
+ *
+ * Two logs that grew from one copy tell different things under the same LSNs; they never have the same id. Whoever keeps a
+ * position of this log keeps (history, LSN, crc of the record that ends there), and its own copy of the list as of then:
+ * wal_history_find says whether that position is on the line told here, wal_history_fork where two lines part.
+ * docs/decisions/histories.md. */
+enum wal_history_why {
+    WAL_HISTORY_CREATED = 1, /* an empty log */
+    WAL_HISTORY_OPENED = 2,  /* went on where the one before ended */
+    WAL_HISTORY_CUT = 3,     /* what the one before had written was not all there */
+    WAL_HISTORY_UNKNOWN =
+        4, /* a log without a list: made before there were any, or the list was lost */
+};
+struct wal_history {
+    uint64_t id, parent; /* parent 0: none */
+    seam_lsn_t at;       /* its records begin here or later */
+    int64_t wall_us;     /* when it was begun */
+    uint32_t
+        before; /* crc of the record that ends at `at`; 0: there is none, or it is in an earlier segment */
+    enum wal_history_why why;
+};
+uint64_t wal_history(const struct wal *w); /* the one that is told now */
+/* All of them (malloc'ed), oldest first. Any process. SEAM_NOT_FOUND: no log, or a log that has no list yet. */
+SEAM_MUST_USE enum seam_status wal_histories(struct seam_io *io, const char *dir,
+                                             struct wal_history **out, size_t *count,
+                                             struct seam_fault *f);
+enum wal_history_place {
+    WAL_HISTORY_HERE,     /* on the line told here */
+    WAL_HISTORY_PARTED,   /* of a history told here, but past *parted, where the next one began */
+    WAL_HISTORY_ELSEWHERE /* of one that this log does not list; *parted: the list begins there */
+};
+enum wal_history_place wal_history_find(const struct wal_history *list, size_t count, uint64_t id,
+                                        seam_lsn_t lsn, seam_lsn_t *parted);
+/* The history that told the record which ends at lsn. 0: an empty list. */
+uint64_t wal_history_at(const struct wal_history *list, size_t count, seam_lsn_t lsn);
+/* The newest history in both lists, and the LSN up to which they tell the same (SEAM_LSN_MAX: one goes on from the
+ * other's end). False: they have none in common. */
+bool wal_history_fork(const struct wal_history *a, size_t a_count, const struct wal_history *b,
+                      size_t b_count, uint64_t *common, seam_lsn_t *at);
+/* The crc of the record that ends at lsn (0 at the oldest position kept). SEAM_NOT_FOUND: none ends there. */
+SEAM_MUST_USE enum seam_status wal_record_before(struct seam_io *io, const char *dir,
+                                                 seam_lsn_t lsn, uint32_t *crc,
+                                                 struct seam_fault *f);
 
 /* ---- retention: named slots ---- */
 struct wal_slot;

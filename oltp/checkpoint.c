@@ -155,6 +155,8 @@ static enum seam_status making_publish(struct oltp *db, const struct making *m,
     if (st == SEAM_OK && (st = seam_file_datasync(p->file, f)) != SEAM_OK)
         oltp_db_poison(db, st, f);
     if (st != SEAM_OK) return st;
+    if (wal_record_before(db->io, db->wal_dir, m->next.lsn, &db->identity.before, NULL) != SEAM_OK)
+        db->identity.before = 0;
     oltp_meta_encode(&m->next, &db->identity, meta);
     st = seam_file_write(p->file, (m->next.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
     if (st == SEAM_OK) st = seam_file_datasync(p->file, f);

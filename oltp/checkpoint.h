@@ -4,6 +4,7 @@
 #ifndef SEAM_OLTP_CHECKPOINT_H
 #define SEAM_OLTP_CHECKPOINT_H
 
+#include "engine/io/filehead.h"
 #include "oltp/pager.h"
 
 enum { META_SIZE = 512, RETAINED_MAX = 256 };
@@ -12,6 +13,8 @@ enum { META_SIZE = 512, RETAINED_MAX = 256 };
 struct oltp_blob {
     uint32_t page, crc; /* page 0: there is none */
 };
+
+struct oltp;
 
 struct oltp_checkpoint { /* as the meta page and the retained list have it */
     uint64_t seq, epoch;
@@ -22,11 +25,11 @@ struct oltp_checkpoint { /* as the meta page and the retained list have it */
     uint64_t last_txn;
 };
 
-struct oltp_identity {    /* whose pages these are, and which history they tell */
-    uint8_t platform[16]; /* zeros: a store used alone */
+struct oltp_identity {       /* whose pages these are, and which history they tell */
+    struct seam_owner owner; /* the history: of that log, when the checkpoint was made */
     uint64_t file_id;
-    uint64_t log_id;  /* of the log they were made from; 0: none was opened yet */
-    uint64_t history; /* of that log, when the checkpoint was made */
+    uint64_t log_id; /* of the log they were made from; 0: none was opened yet */
+    uint32_t before; /* crc of its record that ends at the checkpoint's LSN; 0: not known */
 };
 
 /* ---- meta.c: the picture is there ---- */
@@ -44,6 +47,11 @@ SEAM_MUST_USE enum seam_status oltp_meta_read(struct seam_file *file,
 SEAM_MUST_USE enum seam_status oltp_pages_create(struct seam_io *io, const char *dir,
                                                  const char *path, const struct oltp_identity *id,
                                                  struct seam_fault *f);
+
+/* ---- identity.c ---- */
+/* Are pages and log of one platform, one log and one line of history? SEAM_CONFLICT says which is not. */
+SEAM_MUST_USE enum seam_status oltp_identity_check(struct oltp *db, struct seam_fault *f);
+void oltp_identity_take(struct oltp *db); /* the writer's: what its checkpoints will say */
 
 /* ---- blob.c ---- */
 /* A chain of blob pages: its bytes appended to out, its page numbers to *pages (malloc'ed; may be NULL). */

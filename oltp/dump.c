@@ -33,21 +33,21 @@ static void dump_meta(const uint8_t *page, unsigned slot, const char *path, stru
     seam_buf_printf(
         out, "meta page %u of a row store: version 2, pages of %d bytes\n  16  platform     ", slot,
         OLTP_PAGE_SIZE);
-    hex(out, id.platform, sizeof id.platform);
+    hex(out, id.owner.platform, sizeof id.owner.platform);
     seam_buf_printf(
         out,
         "\n  32  file id      %016llx\n  40  history      %016llx\n  48  lsn          %llu\n  64  "
         "seq  "
         "        %llu\n  72  epoch        %llu\n  80  wall us      %lld\n  88  last txn     %llu\n",
-        (unsigned long long)id.file_id, (unsigned long long)id.history, (unsigned long long)c.lsn,
-        (unsigned long long)c.seq, (unsigned long long)c.epoch, (long long)c.wall_us,
-        (unsigned long long)c.last_txn);
+        (unsigned long long)id.file_id, (unsigned long long)id.owner.history,
+        (unsigned long long)c.lsn, (unsigned long long)c.seq, (unsigned long long)c.epoch,
+        (long long)c.wall_us, (unsigned long long)c.last_txn);
     seam_buf_printf(
         out,
         "  96  log id       %016llx\n  104 catalogue at page %u, crc %08x\n  112 space map "
-        "at page %u, crc %08x\n  120 pages        %u\n",
+        "at page %u, crc %08x\n  120 pages        %u\n  124 record before %08x\n",
         (unsigned long long)id.log_id, c.catalog.page, c.catalog.crc, c.space.page, c.space.crc,
-        c.pages);
+        c.pages, id.before);
 }
 
 static void dump_cells(const uint8_t *p, struct seam_buf *out)

@@ -11,24 +11,14 @@
  *   with the higher seq counts. When the newest is damaged the other is taken: the log still reaches back to it, or
  *   opening fails.
  *
- * log id and history name the log that the pages were made from: another log in its place is refused, and an LSN of
- * another history is not one of this (docs/decisions/histories.md). */
+ * log id, history and before (crc of the log's record that ends at the checkpoint's LSN) name the log that the pages were
+ * made from: another log in its place is refused, and an LSN of another history is not one of this (docs/decisions/histories.md). */
 #include "oltp/db.h"
 
 #include "engine/base/crc32c.h"
 
 enum {
-    META_VERSION = 2,
-    META_AT_VERSION = 8,
-    META_AT_HEAD_BYTES = 10,
-    META_AT_PLATFORM = 16,
-    META_AT_FILE_ID = 32,
-    META_AT_HISTORY = 40,
-    META_AT_LSN = 48,
-    META_AT_PAGE_SIZE = 56,
-    META_AT_HEAD_CRC = 60,
-    META_HEAD = 64,
-    META_AT_SEQ = 64,
+    META_AT_SEQ = SEAM_FILEHEAD_BYTES,
     META_AT_EPOCH = 72,
     META_AT_WALL = 80,
     META_AT_TXN = 88,
@@ -36,9 +26,13 @@ enum {
     META_AT_CATALOG = 104,
     META_AT_SPACE = 112,
     META_AT_PAGES = 120,
+    META_AT_BEFORE = 124,
     META_AT_CRC = META_SIZE - 4,
 };
-static const char magic[] = "SEAMOLTP";
+static const struct seam_filehead_format format = {.magic = "SEAMOLTP",
+                                                   .version = 2,
+                                                   .name = "a row store's pages",
+                                                   .way_out = "`seam upgrade` converts version 1"};
 
 static void blob_put(uint8_t *at, struct oltp_blob b)
 {
@@ -54,16 +48,11 @@ static struct oltp_blob blob_get(const uint8_t *at)
 void oltp_meta_encode(const struct oltp_checkpoint *c, const struct oltp_identity *id,
                       uint8_t out[META_SIZE])
 {
+    struct seam_filehead head = {
+        .owner = id->owner, .file_id = id->file_id, .lsn = c->lsn, .extra = OLTP_PAGE_SIZE};
+
     memset(out, 0, META_SIZE);
-    memcpy(out, magic, 8);
-    seam_put_u16(out + META_AT_VERSION, META_VERSION);
-    seam_put_u16(out + META_AT_HEAD_BYTES, META_HEAD);
-    memcpy(out + META_AT_PLATFORM, id->platform, sizeof id->platform);
-    seam_put_u64(out + META_AT_FILE_ID, id->file_id);
-    seam_put_u64(out + META_AT_HISTORY, id->history);
-    seam_put_u64(out + META_AT_LSN, c->lsn);
-    seam_put_u32(out + META_AT_PAGE_SIZE, OLTP_PAGE_SIZE);
-    seam_put_u32(out + META_AT_HEAD_CRC, seam_crc32c(0, out, META_AT_HEAD_CRC));
+    seam_filehead_encode(&format, &head, out);
     seam_put_u64(out + META_AT_SEQ, c->seq);
     seam_put_u64(out + META_AT_EPOCH, c->epoch);
     seam_put_u64(out + META_AT_WALL, (uint64_t)c->wall_us);
@@ -72,6 +61,7 @@ void oltp_meta_encode(const struct oltp_checkpoint *c, const struct oltp_identit
     blob_put(out + META_AT_CATALOG, c->catalog);
     blob_put(out + META_AT_SPACE, c->space);
     seam_put_u32(out + META_AT_PAGES, c->pages);
+    seam_put_u32(out + META_AT_BEFORE, id->before);
     seam_put_u32(out + META_AT_CRC, seam_crc32c(0, out, META_AT_CRC));
 }
 
@@ -81,27 +71,24 @@ enum seam_status oltp_meta_decode(const uint8_t in[META_SIZE], unsigned slot, co
 {
     uint64_t at = (uint64_t)slot * OLTP_PAGE_SIZE;
 
+    struct seam_filehead head;
+    enum seam_status st = seam_filehead_decode(&format, in, META_SIZE, path, at, &head, f);
+
     assert(slot < 2);
-    if (memcmp(in, magic, 8) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, at, "not a meta page of a row store");
+    if (st != SEAM_OK) return st;
     if (seam_get_u32(in + META_AT_CRC) != seam_crc32c(0, in, META_AT_CRC))
         return seam_fault_set(f, SEAM_CORRUPT, path, at, "the meta page's checksum is wrong");
-    if (seam_get_u16(in + META_AT_VERSION) != META_VERSION)
+    if (head.extra != OLTP_PAGE_SIZE)
         return seam_fault_set(f, SEAM_UNSUPPORTED, path, at,
-                              "format version %u; this program reads %d: `seam upgrade` converts "
-                              "the files of version 1",
-                              seam_get_u16(in + META_AT_VERSION), META_VERSION);
-    if (seam_get_u32(in + META_AT_PAGE_SIZE) != OLTP_PAGE_SIZE)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, at,
-                              "pages of %u bytes; this program reads %d",
-                              seam_get_u32(in + META_AT_PAGE_SIZE), OLTP_PAGE_SIZE);
-    memcpy(id->platform, in + META_AT_PLATFORM, sizeof id->platform);
-    id->file_id = seam_get_u64(in + META_AT_FILE_ID);
-    id->history = seam_get_u64(in + META_AT_HISTORY);
-    id->log_id = seam_get_u64(in + META_AT_LOG_ID);
+                              "pages of %u bytes; this program reads %d", head.extra,
+                              OLTP_PAGE_SIZE);
+    *id = (struct oltp_identity){.owner = head.owner,
+                                 .file_id = head.file_id,
+                                 .log_id = seam_get_u64(in + META_AT_LOG_ID),
+                                 .before = seam_get_u32(in + META_AT_BEFORE)};
     *c = (struct oltp_checkpoint){.seq = seam_get_u64(in + META_AT_SEQ),
                                   .epoch = seam_get_u64(in + META_AT_EPOCH),
-                                  .lsn = seam_get_u64(in + META_AT_LSN),
+                                  .lsn = head.lsn,
                                   .wall_us = (int64_t)seam_get_u64(in + META_AT_WALL),
                                   .last_txn = seam_get_u64(in + META_AT_TXN),
                                   .catalog = blob_get(in + META_AT_CATALOG),

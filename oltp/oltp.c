@@ -268,7 +268,7 @@ static enum seam_status meta_load(struct oltp *db, struct seam_fault *f)
         oltp_meta_read(db->pager.file, &db->newest, &db->identity, db->meta_damaged, f);
 
     db->pager.file_id = db->identity.file_id;
-    return st;
+    return st == SEAM_OK ? oltp_identity_check(db, f) : st;
 }
 
 /* ---- the writer ------------------------------------------------------------------------------------ */
@@ -346,6 +346,9 @@ static enum seam_status pages_create(struct oltp *db, const char *pages, struct 
 {
     struct oltp_identity id = {.file_id = new_id(db, 0)};
 
+    db->identity = id;
+    oltp_identity_take(db);
+    id = db->identity;
     return oltp_pages_create(db->io, db->dir, pages, &id, f);
 }
 
@@ -368,6 +371,7 @@ static enum seam_status open_writer(struct oltp *db, const char *pages, struct s
     if (st == SEAM_OK) st = oltp_space_load(db, &db->newest, f);
     if (st == SEAM_OK) st = oltp_view_load(db, &db->newest, f);
     if (st == SEAM_OK && !fresh) epochs_begin(db);
+    if (st == SEAM_OK) oltp_identity_take(db);
     if (st == SEAM_OK) oltp_pins_refresh(db);
     if (st == SEAM_OK) oltp_dead_release(db);
     if (st == SEAM_OK) st = recover(db, f);

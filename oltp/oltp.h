@@ -83,8 +83,10 @@ struct oltp_options {    /* zero means the default in brackets */
     int64_t retain_us;           /* ... and those younger than this [0] */
     struct seam_clock *clock;    /* [seam_clock_real()] */
     struct seam_trace *trace;    /* [off] store "oltp" */
-    uint64_t seed;               /* for the file id at creation [from the clock and process id] */
-    const char *holder;          /* this handle's name in the pins of other processes ["reader"] */
+    const uint8_t
+        *platform; /* 16 bytes: whose the store is; pages of another: SEAM_CONFLICT [used alone] */
+    uint64_t seed; /* for the file id at creation [from the clock and process id] */
+    const char *holder; /* this handle's name in the pins of other processes ["reader"] */
     struct oltp_progress progress;
     int recovery_helpers; /* threads that load pages ahead of a replay of the log; they have ended when
                                   * the open or refresh returns [1; on a simulated disk none]; -1: none */
@@ -111,6 +113,8 @@ enum seam_status oltp_close(struct oltp *db, struct seam_fault *f);
  * Open read transactions keep their snapshot. A handle with as_of cannot be refreshed (SEAM_INVALID). */
 SEAM_MUST_USE enum seam_status oltp_refresh(struct oltp *db, seam_lsn_t to, struct seam_fault *f);
 struct wal *oltp_wal(struct oltp *db); /* writer handles; else NULL */
+/* The history that the state of this handle belongs to (wal.h); an LSN of another one is another moment. 0: not known. */
+uint64_t oltp_history(struct oltp *db);
 
 /* ---- transactions ---- */
 /* The newest committed state of this handle. Allocates nothing, never waits. SEAM_LIMIT: too many readers. */

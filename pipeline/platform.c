@@ -54,6 +54,7 @@ static void id_from_seed(struct platform *p, uint64_t seed)
     b = seam_rng_u64(&r);
     snprintf(p->id, sizeof p->id, "%016llx%016llx", (unsigned long long)a, (unsigned long long)b);
     p->log_id = a;
+    (void)seam_platform_parse(p->id, p->owner); /* 32 digits, just printed */
 }
 
 /* seam.json is written last: a folder without it is no platform.                                   */
@@ -243,7 +244,8 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
                               "\"format\" is not %d: made by another version of seam",
                               PLATFORM_FORMAT);
     snprintf(p->id, sizeof p->id, "%s", seam_json_string(parsed, "id", ""));
-    if (sscanf(p->id, "%16llx", (unsigned long long *)&p->log_id) != 1)
+    if (!seam_platform_parse(p->id, p->owner) ||
+        sscanf(p->id, "%16llx", (unsigned long long *)&p->log_id) != 1)
         return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
                               "\"id\" is not 32 hexadecimal digits");
     return SEAM_OK;
@@ -288,6 +290,7 @@ enum seam_status platform_open_source(const struct platform *p, struct platform_
     if (st == SEAM_OK) st = platform_path(p, "oltp", oltp_dir, f);
     if (st == SEAM_OK) st = wal_open(wal_dir, &wo, &out->wal, NULL, f);
     oo.wal = out->wal;
+    oo.platform = p->owner;
     oo.retain_checkpoints = PLATFORM_CHECKPOINTS_KEPT;
     if (st == SEAM_OK) st = oltp_open(p->io, oltp_dir, &oo, &out->db, f);
     return st == SEAM_OK ? SEAM_OK : platform_close_source(out, st, f);
@@ -307,8 +310,11 @@ enum seam_status platform_open_reader(const struct platform *p, seam_lsn_t as_of
                                       struct oltp **out, struct seam_fault *f)
 {
     char wal_dir[SEAM_PATH_MAX_BYTES], oltp_dir[SEAM_PATH_MAX_BYTES];
-    struct oltp_options oo = {
-        .clock = p->clock, .read_only = true, .wal_dir = wal_dir, .holder = "seam"};
+    struct oltp_options oo = {.clock = p->clock,
+                              .read_only = true,
+                              .wal_dir = wal_dir,
+                              .platform = p->owner,
+                              .holder = "seam"};
     enum seam_status st = platform_path(p, "wal", wal_dir, f);
 
     if (as_of != SEAM_LSN_MAX) oo.as_of = as_of != SEAM_LSN_NONE ? as_of : OLTP_AS_OF_ZERO;

@@ -29,6 +29,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/lsn.h"
+#include "engine/io/filehead.h"
 #include "engine/io/io.h"
 #include "engine/text/json.h"
 #include "engine/values/schema.h"
@@ -45,6 +46,7 @@ struct platform {
     char dir[SEAM_PATH_MAX_BYTES];
     char id[33];     /* 128 random bits in hex: names the platform in every log segment */
     uint64_t log_id; /* its first 64 bits */
+    uint8_t owner[SEAM_PLATFORM_ID_BYTES];         /* the id as bytes, for file heads */
     uint64_t log_segment_bytes, relay_bound_bytes; /* shop.log; 0: the default */
     struct seam_arena arena;                       /* owns the parsed configuration */
     const struct seam_json *config;                /* the whole of seam.json */

@@ -9,6 +9,7 @@
  *
  * Ascending in `at`; each one's parent is the one before it. An opening that follows one which appended nothing takes its
  * place in the list (nobody can have seen a record of it), but never its id: a copy of the folder may be opened too. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -93,6 +94,13 @@ static enum seam_status decode(const struct seam_buf *b, const char *path, uint6
     return SEAM_OK;
 }
 
+static enum seam_status read_file(struct seam_io *io, const char *path, struct seam_buf *b,
+                                  struct seam_fault *f)
+{
+    return seam_io_read_all(io, path, SEAM_FILEHEAD_BYTES + WAL_HISTORIES_MAX * ENTRY_BYTES + 4, b,
+                            f);
+}
+
 static enum seam_status load(struct seam_io *io, const char *dir, uint64_t log_id,
                              struct wal_history **out, size_t *count, struct seam_fault *f)
 {
@@ -106,8 +114,7 @@ static enum seam_status load(struct seam_io *io, const char *dir, uint64_t log_i
     if (!seam_io_exists(io, path))
         return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET,
                               "there is no list of histories");
-    st = seam_io_read_all(io, path, SEAM_FILEHEAD_BYTES + WAL_HISTORIES_MAX * ENTRY_BYTES + 4, &b,
-                          f);
+    st = read_file(io, path, &b, f);
     if (st == SEAM_OK) st = decode(&b, path, log_id, out, count, f);
     seam_buf_free(&b);
     return st;
@@ -183,6 +190,39 @@ enum seam_status wal_history_begin(struct wal *w, const struct wal_recovered *re
     seam_buf_free(&b);
     free(list);
     return st;
+}
+
+const char *wal_history_why_name(enum wal_history_why why)
+{
+    static const char *const names[] = {"?", "created", "opened", "cut", "unknown before"};
+
+    return (size_t)why < SEAM_ARRAY_LEN(names) ? names[why] : names[0];
+}
+
+enum seam_status wal_history_dump(struct seam_io *io, const char *path, struct seam_buf *out,
+                                  struct seam_fault *f)
+{
+    struct wal_history *list = NULL;
+    struct seam_buf b = {0};
+    size_t count = 0;
+    enum seam_status st = read_file(io, path, &b, f);
+
+    if (st == SEAM_OK)
+        st = decode(&b, path, b.size >= SEAM_FILEHEAD_BYTES ? seam_get_u64(b.data + 32) : 0, &list,
+                    &count, f);
+    if (st == SEAM_OK)
+        seam_buf_printf(out, "histories of the log %016" PRIx64 ": version 2, %zu entries\n",
+                        seam_get_u64(b.data + 32), count);
+    for (size_t i = 0; i < count; i++)
+        seam_buf_printf(out,
+                        "  %5zu  %016" PRIx64 " from LSN %" PRIu64 ", parent %016" PRIx64
+                        ", record before %08x, wall us %" PRId64 ", %s\n",
+                        SEAM_FILEHEAD_BYTES + i * ENTRY_BYTES, list[i].id, list[i].at,
+                        list[i].parent, list[i].before, list[i].wall_us,
+                        wal_history_why_name(list[i].why));
+    free(list);
+    seam_buf_free(&b);
+    return st == SEAM_OK && !seam_buf_ok(out) ? seam_no_memory(f, "the dump") : st;
 }
 
 uint64_t wal_history(const struct wal *w)

@@ -93,6 +93,29 @@ static enum seam_status verify_slots(struct verify *v, struct seam_fault *f)
     return st;
 }
 
+/* The list is whole, and no history in it begins behind the end of the log: that one's records are gone. */
+static enum seam_status verify_histories(struct verify *v, struct seam_io *io, const char *dir,
+                                         struct seam_fault *f)
+{
+    struct wal_history *list = NULL;
+    struct seam_fault why = {0};
+    size_t count = 0;
+    enum seam_status st = wal_histories(io, dir, &list, &count, &why);
+
+    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    if (st != SEAM_OK) seam_fault_give(f, &why);
+    if (st == SEAM_OK && list[count - 1].at > v->out->end)
+        st = seam_fault_set(
+            f, SEAM_CORRUPT, dir, v->out->end,
+            "the log ends at LSN %llu, before LSN %llu, where history %016llx began: "
+            "it was cut, or an older copy of its segments was put back",
+            (unsigned long long)v->out->end, (unsigned long long)list[count - 1].at,
+            (unsigned long long)list[count - 1].id);
+    v->out->histories = count;
+    free(list);
+    return st;
+}
+
 enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_check *out,
                             struct seam_fault *f)
 {
@@ -143,6 +166,7 @@ enum seam_status wal_verify(struct seam_io *io, const char *dir, struct wal_chec
                  "the log ends before what was durable", f);
     v.out->bytes = v.out->end - v.out->oldest;
     if (st == SEAM_OK) st = verify_slots(&v, f);
+    if (st == SEAM_OK) st = verify_histories(&v, io, dir, f);
 done:
     wal_window_free(&v.window);
     free(v.list.numbers);

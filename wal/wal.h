@@ -235,6 +235,10 @@ uint64_t wal_history(const struct wal *w); /* the one that is told now */
 SEAM_MUST_USE enum seam_status wal_histories(struct seam_io *io, const char *dir,
                                              struct wal_history **out, size_t *count,
                                              struct seam_fault *f);
+const char *wal_history_why_name(enum wal_history_why why);
+/* The list file as text. */
+SEAM_MUST_USE enum seam_status wal_history_dump(struct seam_io *io, const char *path,
+                                                struct seam_buf *out, struct seam_fault *f);
 enum wal_history_place {
     WAL_HISTORY_HERE,     /* on the line told here */
     WAL_HISTORY_PARTED,   /* of a history told here, but past *parted, where the next one began */
@@ -316,6 +320,7 @@ struct wal_check {
     uint64_t segments, records, bytes;
     seam_lsn_t oldest, end;
     uint64_t torn_bytes; /* after `end`, never vouched for */
+    uint64_t histories;  /* in the list; 0: there is none */
 };
 /* Walks every kept byte: headers, record checksums, fragments, padding, that slots lie inside.
  * Works beside a writer (up to the durable LSN) and offline. SEAM_CORRUPT names file and offset. */

@@ -13,16 +13,25 @@
 #include "pipeline/cli/cli.h"
 #include "wal/wal.h"
 
-enum owner { OWNER_NONE, OWNER_LOG, OWNER_ROWS, OWNER_COLUMNS, OWNER_WORDS, OWNER_GRAPH };
+enum owner {
+    OWNER_NONE,
+    OWNER_LOG,
+    OWNER_HISTORIES,
+    OWNER_ROWS,
+    OWNER_COLUMNS,
+    OWNER_WORDS,
+    OWNER_GRAPH
+};
 
 static enum owner by_magic(const uint8_t *head, size_t n)
 {
     static const struct {
         const char *magic;
         enum owner owner;
-    } magics[] = {{"SEAMWAL1", OWNER_LOG},     {"SEAMCOLF", OWNER_COLUMNS},
-                  {"SEAMCOLK", OWNER_COLUMNS}, {"SEAMCOLJ", OWNER_COLUMNS},
-                  {"SEAMHNSW", OWNER_GRAPH},   {"SEAMHNSJ", OWNER_GRAPH}};
+    } magics[] = {{"SEAMHIST", OWNER_HISTORIES}, {"SEAMWAL1", OWNER_LOG},
+                  {"SEAMCOLF", OWNER_COLUMNS},   {"SEAMCOLK", OWNER_COLUMNS},
+                  {"SEAMCOLJ", OWNER_COLUMNS},   {"SEAMHNSW", OWNER_GRAPH},
+                  {"SEAMHNSJ", OWNER_GRAPH}};
     static const struct {
         uint32_t kind;
         enum owner owner;
@@ -97,6 +106,7 @@ int cmd_dump(struct cli *c, int argc, char **argv)
         case OWNER_LOG:
             st = wal_dump(c->io, args[0], (uint64_t)from, (size_t)max, &out, &c->fault);
             break;
+        case OWNER_HISTORIES: st = wal_history_dump(c->io, args[0], &out, &c->fault); break;
         case OWNER_ROWS: st = oltp_dump(c->io, args[0], (uint32_t)page, &out, &c->fault); break;
         case OWNER_COLUMNS: st = columnar_dump(c->io, args[0], &out, &c->fault); break;
         case OWNER_WORDS: st = invidx_dump(c->io, args[0], &out, &c->fault); break;

@@ -59,6 +59,24 @@ static void print_cache(const struct oltp_stats *s)
            s->write_backs, s->read_ahead);
 }
 
+/* Which history is told, and when it last was not a plain going on. */
+static void print_history(struct cli *c, const struct platform *p)
+{
+    char dir[SEAM_PATH_MAX_BYTES];
+    struct wal_history *list = NULL;
+    size_t count = 0, turn;
+
+    if (platform_path(p, "wal", dir, NULL) != SEAM_OK ||
+        wal_histories(c->io, dir, &list, &count, NULL) != SEAM_OK)
+        return;
+    for (turn = count - 1; turn > 0 && list[turn].why == WAL_HISTORY_OPENED;) turn--;
+    printf("history       %016" PRIx64 " from LSN %" PRIu64
+           ", the %zu. listed; last turn: %s at LSN %" PRIu64 "\n",
+           list[count - 1].id, list[count - 1].at, count, wal_history_why_name(list[turn].why),
+           list[turn].at);
+    free(list);
+}
+
 int cmd_stats(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
@@ -86,6 +104,7 @@ int cmd_stats(struct cli *c, int argc, char **argv)
         printf("opening now   replayed %" PRIu64 " changes in %.1f ms\n", s.replayed_changes,
                (double)s.replay_ns / 1e6);
         print_cache(&s);
+        print_history(c, &p);
         cli_footer(c, s.lsn, -1, NULL);
     }
     oltp_end(t);

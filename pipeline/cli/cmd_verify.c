@@ -23,8 +23,10 @@ static enum seam_status verify_log(const struct platform *p, const char *dir,
     enum seam_status st = wal_verify(p->io, dir, &check, f);
 
     (void)report;
-    seam_buf_printf(summary, "%" PRIu64 " segments, %" PRIu64 " records, LSN %" PRIu64 "..%" PRIu64,
-                    check.segments, check.records, check.oldest, check.end);
+    seam_buf_printf(summary,
+                    "%" PRIu64 " segments, %" PRIu64 " records, LSN %" PRIu64 "..%" PRIu64
+                    ", %" PRIu64 " histories",
+                    check.segments, check.records, check.oldest, check.end, check.histories);
     return st;
 }
 

@@ -251,6 +251,7 @@ void hnsw_store_free(struct hnsw_store *s)
     if (s->map != NULL) seam_file_unmap(s->io, s->map, s->map_size);
     seam_file_close(s->journal);
     seam_file_close(s->lock);
+    seam_fork_mark_free(&s->mark);
     seam_buf_free(&s->batch);
     free(s);
 }
@@ -418,6 +419,7 @@ static enum seam_status open_state(struct seam_io *io, const char *dir,
     enum seam_status st = store_new(io, dir, &s, f);
 
     if (st == SEAM_OK && writer) st = seam_writer_lock(io, dir, &s->lock, f);
+    if (st == SEAM_OK && writer) seam_fork_mark_set(&s->mark);
     if (st == SEAM_OK) st = hnsw_state_load(io, dir, &s->state, f);
     if (st == SEAM_OK && cfg != NULL) st = seam_owner_check(&cfg->owner, &s->state.owner, dir, f);
     if (st == SEAM_OK) st = hnsw_graph_new(&s->state.o, cfg, &h, f);
@@ -628,6 +630,8 @@ enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wa
     if (h->poison != SEAM_OK)
         return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET,
                               "an earlier publish failed; close the index and open it again");
+    if (h->store != NULL && seam_forked(&h->store->mark))
+        return seam_forked_fault(&h->store->mark, h->store->dir, f);
     if (nothing_to_publish(h, applied_lsn)) return SEAM_OK;
     if (applied_lsn < h->applied_lsn)
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,

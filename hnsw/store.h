@@ -3,6 +3,7 @@
 #define SEAM_HNSW_STORE_H
 
 #include "engine/base/buf.h"
+#include "engine/base/thread.h"
 #include "engine/io/manifest.h"
 #include "hnsw/graph.h"
 
@@ -42,6 +43,7 @@ struct hnsw_store {
     struct seam_io *io;
     char dir[SEAM_PATH_MAX_BYTES];
     struct seam_file *lock; /* writers */
+    struct seam_fork_mark mark;
     struct seam_file *journal;
     struct hnsw_state state;
     uint64_t journal_size, batches; /* whole batches read or written */

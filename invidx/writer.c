@@ -10,6 +10,7 @@
 
 enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault *f)
 {
+    if (seam_forked(&w->mark)) return seam_forked_fault(&w->mark, w->dir, f);
     if (w->failed == SEAM_OK) return SEAM_OK;
     if (f != NULL && f->status == SEAM_OK) *f = w->failure;
     return w->failed;
@@ -201,6 +202,7 @@ enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
     w->io = io;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
+    seam_fork_mark_set(&w->mark);
     if (options != NULL) w->options = *options;
     if (w->options.buffer_bytes == 0) w->options.buffer_bytes = 64u << 20;
     if (w->options.keep_manifests == 0) w->options.keep_manifests = 16;
@@ -257,6 +259,7 @@ void invidx_writer_close(struct invidx_writer *w)
     invidx_analyzer_free(&w->analyzer);
     invidx_schema_box_free(&w->box);
     seam_file_close(w->lock_file);
+    seam_fork_mark_free(&w->mark);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "engine/base/thread.h"
 #include "invidx/buffer.h"
 #include "invidx/store.h"
 
@@ -24,6 +25,7 @@ struct invidx_writer {
     char dir[SEAM_PATH_MAX_BYTES];
     struct invidx_writer_options options;
     struct seam_file *lock_file;
+    struct seam_fork_mark mark;
     struct invidx_schema_box box;
     struct seam_owner owner;
     struct invidx_analyzer analyzer;

@@ -366,8 +366,9 @@ void oltp_checkpoint_pace(struct oltp *db, seam_lsn_t lsn)
 
 enum seam_status oltp_checkpoint(struct oltp *db, struct seam_fault *f)
 {
-    enum seam_status st;
+    enum seam_status st = oltp_db_poisoned(db, f);
 
+    if (st != SEAM_OK) return st;
     if (db->read_only)
         return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
                               "this database was opened read-only");

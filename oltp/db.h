@@ -10,6 +10,7 @@
 #ifndef SEAM_OLTP_DB_H
 #define SEAM_OLTP_DB_H
 
+#include "engine/base/thread.h"
 #include "oltp/checkpoint.h"
 #include "oltp/snapshot.h"
 
@@ -23,6 +24,7 @@ struct oltp {
     struct seam_trace *trace;
     struct wal *wal;
     bool own_wal, read_only, base_only;
+    struct seam_fork_mark mark;
     struct seam_file *lock;
     struct oltp_shared *shared;
     struct oltp_pin_slot *pin; /* read-only handles: their own */

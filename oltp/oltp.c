@@ -73,6 +73,7 @@ static struct oltp *db_new(struct seam_io *io, const struct oltp_options *o)
 
     if (db == NULL) return NULL;
     memset(db, 0, sizeof *db);
+    seam_fork_mark_set(&db->mark);
     defaults(db, io, o);
     pthread_mutex_init(&db->writer_latch, NULL);
     pthread_mutex_init(&db->checkpoint_latch, NULL);
@@ -164,9 +165,9 @@ enum seam_status oltp_close(struct oltp *db, struct seam_fault *f)
 
     if (db == NULL) return SEAM_OK;
     view_free(db);
-    oltp_pin_give(db);
+    if (!seam_forked(&db->mark)) oltp_pin_give(db);
     if (db->shared != NULL) {
-        if (db->lock != NULL) atomic_store(&db->shared->writer_pid, 0);
+        if (db->lock != NULL && !seam_forked(&db->mark)) atomic_store(&db->shared->writer_pid, 0);
         seam_io_unmap_shared(db->io, db->shared, SHARED_BYTES);
     }
     seam_file_close(db->lock);
@@ -185,6 +186,7 @@ enum seam_status oltp_close(struct oltp *db, struct seam_fault *f)
     pthread_mutex_destroy(&db->writer_latch);
     pthread_mutex_destroy(&db->checkpoint_latch);
     pthread_mutex_destroy(&db->stats_latch);
+    seam_fork_mark_free(&db->mark);
     free(db);
     return st;
 }
@@ -281,7 +283,7 @@ static enum seam_status writer_lock(struct oltp *db, struct seam_fault *f)
     if (st == SEAM_OK) st = seam_path_join(path, db->dir, "lock", f);
     if (st == SEAM_OK)
         st = seam_file_open(db->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &db->lock, f);
-    return st == SEAM_OK ? seam_file_lock(db->lock, true, f) : st;
+    return st == SEAM_OK ? seam_file_lock_wait(db->lock, db->clock, db->o.lock_wait_us, f) : st;
 }
 
 static uint64_t new_id(struct oltp *db, uint64_t salt)
@@ -354,7 +356,8 @@ static enum seam_status pages_create(struct oltp *db, const char *pages, struct 
 
 static enum seam_status open_writer(struct oltp *db, const char *pages, struct seam_fault *f)
 {
-    struct wal_options wo = {.io = db->io, .clock = db->clock, .trace = db->trace};
+    struct wal_options wo = {
+        .io = db->io, .clock = db->clock, .trace = db->trace, .lock_wait_us = db->o.lock_wait_us};
     bool fresh = false;
     enum seam_status st = writer_lock(db, f);
 
@@ -499,8 +502,9 @@ static enum seam_status open_reader(struct oltp *db, const char *pages, seam_lsn
 enum seam_status oltp_refresh(struct oltp *db, seam_lsn_t to, struct seam_fault *f)
 {
     struct seam_fault own = {0};
-    enum seam_status st;
+    enum seam_status st = oltp_db_poisoned(db, f);
 
+    if (st != SEAM_OK) return st;
     if (!db->read_only || asks_the_past(db))
         return seam_fault_set(f, SEAM_INVALID, db->dir, SEAM_FAULT_NO_OFFSET,
                               "only a read-only handle without AS OF moves on");
@@ -591,9 +595,9 @@ struct wal *oltp_wal(struct oltp *db)
 enum seam_status oltp_heartbeat(struct oltp *db, struct seam_fault *f)
 {
     struct seam_fault own = {0};
-    enum seam_status st;
+    enum seam_status st = oltp_db_poisoned(db, f);
 
-    if (db->read_only) return SEAM_OK;
+    if (st != SEAM_OK || db->read_only) return st;
     pthread_mutex_lock(&db->writer_latch);
     oltp_pins_refresh(db);
     oltp_dead_release(db);

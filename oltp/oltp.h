@@ -19,6 +19,9 @@
  * A second process (or the same one) opens the same folder read-only: newest checkpoint + log, in private
  * memory; the same way, from an older kept checkpoint, gives any AS OF moment.
  *
+ * Processes: a handle belongs to the process that opened it. After a fork the child is refused in every call
+ * (SEAM_CONFLICT: one load, engine/base/thread.h); closing it there gives up memory only. A child opens its own.
+ *
  * Threads: a handle may be used from any thread. A transaction and its cursors belong to one thread at a
  * time. Rows and keys that are returned point into cached pages: valid until the next call on the same
  * transaction (gets) or cursor (scans), and never after the transaction ended. Write transactions: also
@@ -90,6 +93,9 @@ struct oltp_options {    /* zero means the default in brackets */
     struct oltp_progress progress;
     int recovery_helpers; /* threads that load pages ahead of a replay of the log; they have ended when
                                   * the open or refresh returns [1; on a simulated disk none]; -1: none */
+
+    uint64_t lock_wait_us; /* writer: wait so long for another writing process to end, then
+                              SEAM_CONFLICT [0]; a log opened here waits likewise */
 
     bool read_only;   /* any process, while a writer runs or not; nothing is changed on disk
                                   * but DIR/shared (its pin) */

@@ -19,6 +19,7 @@ enum seam_status oltp_db_poisoned(struct oltp *db, struct seam_fault *f)
 {
     enum seam_status st = atomic_load_explicit(&db->poisoned, memory_order_acquire);
 
+    if (seam_unlikely(seam_forked(&db->mark))) return seam_forked_fault(&db->mark, db->dir, f);
     if (seam_likely(st == SEAM_OK)) return SEAM_OK;
     if (f != NULL && f->status == SEAM_OK) *f = db->poison;
     return st;

@@ -85,6 +85,7 @@ void oltp_write_end(struct oltp_txn *t)
 {
     struct oltp *db = t->db;
 
+    if (seam_forked(&db->mark)) return; /* the parent's, whose log and latches these are */
     if (t->begun && atomic_load(&db->poisoned) == SEAM_OK) {
         uint8_t id[SEAM_VARINT_MAX];
         struct seam_io_slice part = {id, seam_put_varint(id, t->id)};

@@ -292,9 +292,10 @@ enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault
 {
     struct moving *m;
     uint64_t moved = 1;
-    enum seam_status st = SEAM_OK;
+    enum seam_status st = oltp_db_poisoned(db, f);
 
     *freed = 0;
+    if (st != SEAM_OK) return st;
     if (db->read_only)
         return seam_fault_set(f, SEAM_UNSUPPORTED, db->dir, SEAM_FAULT_NO_OFFSET,
                               "this database was opened read-only");

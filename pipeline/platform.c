@@ -279,10 +279,19 @@ void platform_close(struct platform *p)
 enum seam_status platform_open_source(const struct platform *p, struct platform_source *out,
                                       struct seam_fault *f)
 {
+    return platform_await_source(p, 0, out, f);
+}
+
+enum seam_status platform_await_source(const struct platform *p, uint64_t wait_us,
+                                       struct platform_source *out, struct seam_fault *f)
+{
     char wal_dir[SEAM_PATH_MAX_BYTES], oltp_dir[SEAM_PATH_MAX_BYTES];
-    struct wal_options wo = {
-        .io = p->io, .clock = p->clock, .log_id = p->log_id, .segment_bytes = p->log_segment_bytes};
-    struct oltp_options oo = {.clock = p->clock};
+    struct wal_options wo = {.io = p->io,
+                             .clock = p->clock,
+                             .log_id = p->log_id,
+                             .segment_bytes = p->log_segment_bytes,
+                             .lock_wait_us = wait_us};
+    struct oltp_options oo = {.clock = p->clock, .lock_wait_us = wait_us};
     enum seam_status st;
 
     *out = (struct platform_source){0};

@@ -90,6 +90,10 @@ struct platform_source {
 };
 SEAM_MUST_USE enum seam_status
 platform_open_source(const struct platform *p, struct platform_source *out, struct seam_fault *f);
+/* ... after waiting up to wait_us for whoever writes now. */
+SEAM_MUST_USE enum seam_status platform_await_source(const struct platform *p, uint64_t wait_us,
+                                                     struct platform_source *out,
+                                                     struct seam_fault *f);
 enum seam_status platform_close_source(struct platform_source *s, enum seam_status st,
                                        struct seam_fault *f);
 /* ... for reading, in any process, while others write: the newest durable state (SEAM_LSN_MAX, INT64_MIN), or as

@@ -153,6 +153,7 @@ enum seam_status wal_append(struct wal *w, uint8_t type, const struct seam_io_sl
                                   "a log record may have %d bytes at most", (int)WAL_PAYLOAD_MAX);
         total += parts[i].size;
     }
+    if (seam_unlikely(seam_forked(&w->mark))) return wal_healthy(w, f);
     pthread_mutex_lock(&w->append_mutex);
     st = wal_healthy(w, f);
     if (st == SEAM_OK) st = append_locked(w, type, &c, total, at, f);

@@ -39,6 +39,7 @@ enum seam_status wal_healthy(struct wal *w, struct seam_fault *f)
 {
     enum seam_status st;
 
+    if (seam_unlikely(seam_forked(&w->mark))) return seam_forked_fault(&w->mark, w->dir, f);
     if (seam_likely(!atomic_load_explicit(&w->poisoned, memory_order_acquire))) return SEAM_OK;
     st = w->poison.status;
     if (f != NULL && f->status == SEAM_OK) {
@@ -148,6 +149,7 @@ enum seam_status wal_group_wait(struct wal *w, seam_lsn_t lsn, bool sync, struct
     enum seam_status st = SEAM_OK;
 
     if (reached(w, lsn, sync)) return SEAM_OK;
+    if (seam_forked(&w->mark)) return wal_healthy(w, f); /* the mutex may be held for ever here */
     pthread_mutex_lock(&w->group_mutex);
     while (!reached(w, lsn, sync)) {
         st = wal_healthy(w, f);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/base/thread.h"
 #include "wal/record.h"
 #include "wal/shared.h"
 #include "wal/wal.h"
@@ -99,6 +100,7 @@ struct wal {
     uint64_t history; /* begun by this opening */
     char dir[SEAM_PATH_MAX_BYTES];
     struct seam_file *lock;
+    struct seam_fork_mark mark;
     struct wal_shared *shared;
 
     pthread_mutex_t append_mutex;

@@ -39,7 +39,7 @@ static enum seam_status take_lock(struct wal *w, struct seam_fault *f)
 
     if (st == SEAM_OK)
         st = seam_file_open(w->o.io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock, f);
-    return st == SEAM_OK ? seam_file_lock(w->lock, true, f) : st;
+    return st == SEAM_OK ? seam_file_lock_wait(w->lock, w->o.clock, w->o.lock_wait_us, f) : st;
 }
 
 static enum seam_status load_or_create(struct wal *w, bool *created, struct seam_fault *f)
@@ -102,6 +102,7 @@ static void wal_free(struct wal *w)
     pthread_mutex_destroy(&w->trim_mutex);
     pthread_mutex_destroy(&w->files_mutex);
     pthread_mutex_destroy(&w->beat_mutex);
+    seam_fork_mark_free(&w->mark);
     free(w);
 }
 
@@ -111,6 +112,7 @@ static struct wal *wal_new(const char *dir)
 
     if (w == NULL) return NULL;
     (void)snprintf(w->dir, sizeof w->dir, "%s", dir);
+    seam_fork_mark_set(&w->mark);
     pthread_mutex_init(&w->append_mutex, NULL);
     pthread_mutex_init(&w->group_mutex, NULL);
     pthread_mutex_init(&w->trim_mutex, NULL);
@@ -171,7 +173,7 @@ enum seam_status wal_close(struct wal *w, struct seam_fault *f)
     enum seam_status st;
 
     if (w == NULL) return SEAM_OK;
-    st = wal_flush(w, f);
+    st = seam_forked(&w->mark) ? SEAM_OK : wal_flush(w, f);
     if (atomic_load(&w->shared->writer_pid) == seam_process_id()) /* nobody has taken it over */
         atomic_store(&w->shared->writer_pid, 0);
     wal_free(w);

@@ -30,6 +30,7 @@
  *  - A failed write or sync poisons the log: nothing is acknowledged until it is reopened.
  *  - No hidden threads: whoever commits may be the leader who writes and syncs for all who wait.
  *
+ * Processes: a child that forked is refused in every call on its parent's handle (SEAM_CONFLICT).
  * Threads: append, commit, flush, stats and the lsn getters may be called from any thread. A reader
  * and a slot handle belong to one thread at a time; any number of them, in any process.
  * Imports: engine. Imported by: oltp, pipeline. Formats: wal/record.h, docs/reference/formats/wal.md.
@@ -87,6 +88,7 @@ struct wal_options {          /* zero means the default in brackets */
     bool dsync;                /* O_DSYNC instead of fdatasync; see docs/decisions              */
     bool visible_when_written; /* readers see written bytes (the stream), not durable ones      */
     bool no_gather;            /* a group-commit leader never waits for company (bench, tests)  */
+    uint64_t lock_wait_us;     /* wait so long for another writing process to end [0]           */
     unsigned spare_segments;   /* recycled segments kept for reuse                  [2]        */
     struct wal_archive archive;
 };

@@ -360,6 +360,7 @@ enum seam_status columnar_publish(struct columnar_writer *w, seam_lsn_t applied,
     bool big = w->structure || w->s.seq == 0 || w->s.journal_end >= w->opt.journal_bytes_max;
     uint64_t batch_rows = 0;
 
+    if (seam_forked(&w->mark)) return seam_forked_fault(&w->mark, w->s.dir, f);
     if (w->poisoned != SEAM_OK) return columnar_writer_poisoned(w, f);
     if (applied < w->s.applied)
         return seam_fault_set(f, SEAM_INVALID, w->s.dir, SEAM_FAULT_NO_OFFSET,

@@ -19,6 +19,7 @@ void columnar_close_writer(struct columnar_writer *w)
     columnar_state_free(&w->s);
     seam_file_close(w->journal);
     seam_file_close(w->lock);
+    seam_fork_mark_free(&w->mark);
     seam_buf_free(&w->scratch);
     seam_buf_free(&w->text);
     free(w->values);
@@ -81,6 +82,7 @@ enum seam_status columnar_open_writer(struct seam_io *io, const char *dir,
         st = seam_no_memory(f, "a warehouse's writer");
         goto done;
     }
+    seam_fork_mark_set(&w->mark);
     st = seam_io_mkdir(io, dir, f);
     if (st == SEAM_OK) st = seam_writer_lock(io, dir, &w->lock, f);
     if (st == SEAM_OK) st = columnar_state_load(io, dir, true, NULL, &w->s, f);

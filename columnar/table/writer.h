@@ -4,6 +4,7 @@
 
 #include "columnar/table/keyindex.h"
 #include "columnar/table/state.h"
+#include "engine/base/thread.h"
 
 enum { TAIL_SPILL_ROWS = 1 << 20 };
 
@@ -22,6 +23,7 @@ struct columnar_writer {
     struct seam_io *io;
     struct columnar_options opt;
     struct seam_file *lock;
+    struct seam_fork_mark mark;
     struct columnar_state s;
     struct columnar_table_writer tables[COLUMNAR_TABLES_MAX];
     struct seam_file *journal; /* open for writing */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -14,6 +15,8 @@
 #endif
 
 #include "engine/base/cpu.h"
+
+enum { MARK_BYTES = 4096 };
 
 struct loop {
     size_t n, grain;
@@ -146,4 +149,37 @@ bool seam_process_alive(int64_t pid)
 int64_t seam_process_id(void)
 {
     return (int64_t)getpid();
+}
+
+void seam_fork_mark_set(struct seam_fork_mark *m)
+{
+    m->pid = seam_process_id();
+    m->word = NULL;
+#ifdef MADV_WIPEONFORK
+    uint64_t *page =
+        mmap(NULL, MARK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED) return;
+    if (madvise(page, MARK_BYTES, MADV_WIPEONFORK) != 0) {
+        munmap(page, MARK_BYTES);
+        return;
+    }
+    *page = (uint64_t)m->pid;
+    m->word = page;
+#endif
+}
+
+void seam_fork_mark_free(struct seam_fork_mark *m)
+{
+    if (m->word != NULL) munmap((void *)(uintptr_t)m->word, MARK_BYTES);
+    *m = (struct seam_fork_mark){0};
+}
+
+enum seam_status seam_forked_fault(const struct seam_fork_mark *m, const char *where,
+                                   struct seam_fault *f)
+{
+    return seam_fault_set(
+        f, SEAM_CONFLICT, where, SEAM_FAULT_NO_OFFSET,
+        "this handle belongs to process %lld, which forked: a child opens its own",
+        (long long)m->pid);
 }

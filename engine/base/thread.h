@@ -35,4 +35,22 @@ SEAM_MUST_USE bool seam_thread_barrier(void);
 bool seam_process_alive(int64_t pid);
 int64_t seam_process_id(void);
 
+/* The process that opened a handle. A fork gives the child a copy of it that shares files and locks with the parent: what
+ * the child wrote through it would be lost, or overwrite. Handles of writers, and readers that others wait for,
+ * carry a mark, and refuse a child by one load: the word lies in a page that the kernel empties in children (where it
+ * cannot, the process ids are compared). A child opens its own handle; closing an inherited one gives up memory only. */
+struct seam_fork_mark {
+    const volatile uint64_t *word; /* NULL: no such page */
+    int64_t pid;
+};
+void seam_fork_mark_set(struct seam_fork_mark *m);
+void seam_fork_mark_free(struct seam_fork_mark *m);
+static inline bool seam_forked(const struct seam_fork_mark *m)
+{
+    return m->word != NULL ? *m->word == 0 : m->pid != 0 && m->pid != seam_process_id();
+}
+/* SEAM_CONFLICT with why. */
+enum seam_status seam_forked_fault(const struct seam_fork_mark *m, const char *where,
+                                   struct seam_fault *f);
+
 #endif

@@ -174,6 +174,10 @@ enum { SEAM_UNSYNCED_MAX = 64 << 10 }; /* bytes of it: beyond, everything is in 
 SEAM_MUST_USE enum seam_status seam_io_mend(struct seam_io *io, const char *dir,
                                             struct seam_fault *f);
 bool seam_io_unsynced(struct seam_io *io, const char *dir); /* is there such a mark?              */
+/* As seam_file_lock for writing, waiting up to wait_us of the clock while another process holds it; then its
+ * SEAM_CONFLICT. Who waits tries again in growing steps: of many, any may be next. */
+SEAM_MUST_USE enum seam_status seam_file_lock_wait(struct seam_file *file, struct seam_clock *clock,
+                                                   uint64_t wait_us, struct seam_fault *f);
 /* DIR/NAME, for a change of a moment: waits up to two seconds of the clock for whoever holds it.      */
 SEAM_MUST_USE enum seam_status seam_moment_lock(struct seam_io *io, struct seam_clock *clock,
                                                 const char *dir, const char *name,

@@ -21,6 +21,7 @@
 struct posix_file {
     struct seam_file file; /* first: struct seam_file * is what callers hold */
     int fd;
+    int64_t locked_by; /* the process that took the lock; 0: none */
 };
 
 static int fd_of(const struct seam_file *file)
@@ -73,10 +74,22 @@ static enum seam_status posix_open(struct seam_io *io, const char *path, unsigne
     return SEAM_OK;
 }
 
+/* A child that forked meanwhile shares the locks, and would keep them for as long as it lives. */
+static void unlock(int fd)
+{
+#ifdef F_OFD_SETLK
+    struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    (void)fcntl(fd, F_OFD_SETLK, &whole);
+#endif
+    (void)flock(fd, LOCK_UN);
+}
+
 static void posix_close(struct seam_file *file)
 {
     struct posix_file *pf = (struct posix_file *)(void *)file;
 
+    if (pf->locked_by != 0 && pf->locked_by == (int64_t)getpid()) unlock(pf->fd);
     close(pf->fd); /* nothing to report: what must be durable was synced before */
     free(pf->file.path);
     free(pf);
@@ -337,6 +350,7 @@ static enum seam_status posix_lock(struct seam_file *file, bool exclusive, struc
 
         if (exclusive) (void)fcntl(fd_of(file), F_OFD_SETLK, &whole);
 #endif
+        ((struct posix_file *)(void *)file)->locked_by = (int64_t)getpid();
         return SEAM_OK;
     }
     if (errno != EWOULDBLOCK) return fail(f, file->path, SEAM_FAULT_NO_OFFSET, "cannot lock");

@@ -2,7 +2,7 @@
 #include "engine/base/clock.h"
 #include "engine/io/io.h"
 
-enum { MOMENT_TRIES = 2000, MOMENT_US = 1000 };
+enum { MOMENT_US = 2000000, LOCK_STEP_MIN_US = 500, LOCK_STEP_MAX_US = 10000 };
 
 static enum seam_status open_lock(struct seam_io *io, const char *dir, const char *name,
                                   struct seam_file **out, struct seam_fault *f)
@@ -34,19 +34,31 @@ enum seam_status seam_writer_lock(struct seam_io *io, const char *dir, struct se
     return close_unless(st, out);
 }
 
+enum seam_status seam_file_lock_wait(struct seam_file *file, struct seam_clock *clock,
+                                     uint64_t wait_us, struct seam_fault *f)
+{
+    uint64_t step = LOCK_STEP_MIN_US, waited = 0;
+
+    for (;;) {
+        struct seam_fault here = {0};
+        enum seam_status st = seam_file_lock(file, true, &here);
+
+        if (st != SEAM_CONFLICT || waited >= wait_us) {
+            seam_fault_give(f, &here);
+            return st;
+        }
+        if (step > wait_us - waited) step = wait_us - waited;
+        clock->sleep_us(clock, step);
+        waited += step;
+        step = step * 2 < LOCK_STEP_MAX_US ? step * 2 : LOCK_STEP_MAX_US;
+    }
+}
+
 enum seam_status seam_moment_lock(struct seam_io *io, struct seam_clock *clock, const char *dir,
                                   const char *name, struct seam_file **out, struct seam_fault *f)
 {
-    struct seam_fault here = {0};
     enum seam_status st = open_lock(io, dir, name, out, f);
 
-    if (st != SEAM_OK) return st;
-    for (int i = 0; i < MOMENT_TRIES; i++) {
-        seam_fault_clear(&here);
-        st = seam_file_lock(*out, true, &here);
-        if (st != SEAM_CONFLICT) break;
-        clock->sleep_us(clock, MOMENT_US);
-    }
-    seam_fault_give(f, &here);
+    if (st == SEAM_OK) st = seam_file_lock_wait(*out, clock, MOMENT_US, f);
     return close_unless(st, out);
 }

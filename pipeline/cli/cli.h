@@ -56,7 +56,7 @@ struct cli_command {
     const char *group; /* heading in `seam help` */
 };
 
-enum { CLI_ARGS_MAX = 64 };
+enum { CLI_ARGS_MAX = 64, CLI_WAIT_MAX_S = 86400 };
 
 /* Parses options and positional arguments; adds --json, --quiet, --help. Returns -1 to go on, or the exit
  * code to return at once (help was printed, or usage was wrong and said so). min/max count positionals;
@@ -95,6 +95,16 @@ const char *human_duration(int64_t us, char out[32]);
 /* "12345" or "lsn:12345" or a time ("2011-12-09 12:00"): *lsn or *time_us is set, the other left at
  * SEAM_LSN_MAX / INT64_MIN. False when it is none of these.                                             */
 bool cli_parse_moment(const char *text, seam_lsn_t *lsn, int64_t *time_us);
+
+/* The option --wait of commands that write rows: seconds to wait for another process that writes. */
+#define CLI_OPT_WAIT(seconds)                                                                      \
+    {                                                                                              \
+        "wait", 0, SEAM_OPT_DOUBLE, "SECONDS", "wait so long for another process that writes (0)", \
+            (seconds)                                                                              \
+    }
+/* Opens the platform's source for writing, waiting as --wait says. */
+enum seam_status cli_open_source(struct cli *c, const struct platform *p, double wait_seconds,
+                                 struct platform_source *out);
 
 /* The table (or JSON) of `seam status`, for a platform that is open.                               */
 int print_status(struct cli *c, const struct platform *p);

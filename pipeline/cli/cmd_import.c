@@ -69,6 +69,7 @@ int cmd_import(struct cli *c, int argc, char **argv)
     const char *args[CLI_ARGS_MAX], *map = NULL, *on_error = "skip", *rejects = NULL, *table = NULL;
     int64_t limit = 0;
     bool dry_run = false;
+    double wait = 0;
     const struct seam_opt opts[] = {
         {"map", 'm', SEAM_OPT_STRING, "FILE|NAME",
          "the mapping (shipped: online-retail, product-search)", &map},
@@ -79,6 +80,7 @@ int cmd_import(struct cli *c, int argc, char **argv)
          &rejects},
         {"limit", 'n', SEAM_OPT_INT, "N", "stop after N records of the file", &limit},
         {"dry-run", 0, SEAM_OPT_FLAG, NULL, "check every record, change nothing", &dry_run},
+        CLI_OPT_WAIT(&wait),
     };
     struct platform p;
     struct platform_source source = {0};
@@ -104,7 +106,7 @@ int cmd_import(struct cli *c, int argc, char **argv)
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != SEAM_OK) return cli_fail(c, st);
     if (map != NULL) st = read_mapping(c, map, &own, &o);
-    if (st == SEAM_OK) st = platform_open_source(&p, &source, &c->fault);
+    if (st == SEAM_OK) st = cli_open_source(c, &p, wait, &source);
     if (st == SEAM_OK) {
         st = import_run(source.db, &o, &stats, &c->fault);
         if (st == SEAM_OK && !dry_run) st = oltp_checkpoint(source.db, &c->fault);

@@ -39,11 +39,11 @@ static enum seam_status find_table(struct rows *r, const char *name, struct seam
 }
 
 static enum seam_status rows_open_write(struct cli *c, struct rows *r, const char *dir,
-                                        const char *table)
+                                        const char *table, double wait)
 {
     enum seam_status st = platform_open(c->io, c->clock, dir, &r->platform, &c->fault);
 
-    if (st == SEAM_OK) st = platform_open_source(&r->platform, &r->source, &c->fault);
+    if (st == SEAM_OK) st = cli_open_source(c, &r->platform, wait, &r->source);
     if (st == SEAM_OK) st = oltp_write_begin(r->source.db, &r->txn, &c->fault);
     return st == SEAM_OK ? find_table(r, table, &c->fault) : st;
 }
@@ -228,10 +228,12 @@ int cmd_put(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX], *expect = NULL;
     bool deferred = false;
+    double wait = 0;
     const struct seam_opt opts[] = {
         {"expect-version", 0, SEAM_OPT_STRING, "N",
          "only when the stored row's version is N (else exit 6)", &expect},
         {"deferred", 0, SEAM_OPT_FLAG, NULL, "do not wait for the disk", &deferred},
+        CLI_OPT_WAIT(&wait),
     };
     struct rows r = {0};
     struct oltp_commit commit = {0};
@@ -240,7 +242,7 @@ int cmd_put(struct cli *c, int argc, char **argv)
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    st = rows_open_write(c, &r, args[0], args[1]);
+    st = rows_open_write(c, &r, args[0], args[1], wait);
     if (st == SEAM_OK)
         st = strcmp(args[2], "-") == 0 ? put_lines(c, &r, expect)
                                        : put_row(c, &r, args[2], strlen(args[2]), expect);
@@ -261,11 +263,14 @@ int cmd_del(struct cli *c, int argc, char **argv)
     struct oltp_commit commit = {0};
     struct seam_value key[SEAM_KEY_COLUMNS_MAX];
     int count;
-    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 3, 2 + SEAM_KEY_COLUMNS_MAX);
+    double wait = 0;
+    const struct seam_opt opts[] = {CLI_OPT_WAIT(&wait)};
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 3,
+                       2 + SEAM_KEY_COLUMNS_MAX);
     enum seam_status st;
 
     if (rc >= 0) return rc;
-    st = rows_open_write(c, &r, args[0], args[1]);
+    st = rows_open_write(c, &r, args[0], args[1], wait);
     if (st == SEAM_OK) st = parse_key(r.schema, args + 2, count - 2, key, &c->fault);
     if (st == SEAM_OK) st = oltp_delete(r.txn, r.table, key, &c->fault);
     if (st == SEAM_OK) {

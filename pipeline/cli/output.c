@@ -225,6 +225,15 @@ const char *human_duration(int64_t us, char out[32])
     return out;
 }
 
+enum seam_status cli_open_source(struct cli *c, const struct platform *p, double wait_seconds,
+                                 struct platform_source *out)
+{
+    if (!(wait_seconds >= 0) || wait_seconds > CLI_WAIT_MAX_S)
+        return seam_fault_set(&c->fault, SEAM_INVALID, "--wait", SEAM_FAULT_NO_OFFSET,
+                              "seconds from 0 to %d", CLI_WAIT_MAX_S);
+    return platform_await_source(p, (uint64_t)(wait_seconds * 1e6), out, &c->fault);
+}
+
 bool cli_parse_moment(const char *text, seam_lsn_t *lsn, int64_t *time_us)
 {
     int64_t v;

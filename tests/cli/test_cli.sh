@@ -54,6 +54,17 @@ done
 expect 3 'nothing earlier is kept' "$seam" sql "$p" 'SELECT count(*) FROM products AS OF LSN 0'
 expect 3 'nothing earlier is kept' "$seam" sql "$p" "SELECT count(*) FROM products AS OF TIME '1970-01-01'"
 
+# many writers: each waits its turn, none is lost
+i=0
+while [ $i -lt 12 ]; do
+    "$seam" put "$p" products "{\"product_id\":101,\"price\":\"$i\"}" --wait 60 >"$dir/put.$i" 2>&1 &
+    i=$((i + 1))
+done
+wait
+expect 0 '12' sh -c "cat $dir/put.* | grep -c 'committed 1 change'"
+expect 0 '"version":14' "$seam" get "$p" products 101
+expect 2 'seconds from 0' "$seam" del "$p" products 101 --wait -1
+
 # import
 expect 3 '' "$seam" import "$p" "$dir/none.csv" --table products
 expect 2 'either --map or --table' "$seam" import "$p" "$dir/none.csv"

@@ -176,9 +176,122 @@ static void test_reader_process_sees_whole_states_and_dead_ones_let_go(void)
     close(tell[0]);
 }
 
+/* What a child did through a handle it got by a fork: one letter a call, in order; 'c' = refused as another's. */
+static char refused(enum seam_status st)
+{
+    return st == SEAM_CONFLICT ? 'c' : st == SEAM_OK ? 'o' : '?';
+}
+
+static enum seam_status put_one(struct oltp *db, uint32_t table, int k, struct seam_fault *f)
+{
+    struct oltp_txn *t = NULL;
+    struct seam_value v[3] = {seam_v_int(k), seam_v_int(k), seam_v_text("p", 1)};
+    enum seam_status st = oltp_write_begin(db, &t, f);
+
+    if (st != SEAM_OK) return st;
+    st = oltp_put(t, table, v, f);
+    if (st != SEAM_OK) {
+        oltp_end(t);
+        return st;
+    }
+    return oltp_commit(t, OLTP_DURABLE, NULL, f);
+}
+
+/* A forked child is refused in every call of its parent's handle, in the transaction that was open too, and closing it
+ * takes nothing from the parent: neither its pin nor its log nor its lock. A child that merely lives keeps no lock that
+ * the parent gave up. */
+static void test_a_handle_is_not_inherited(void)
+{
+    struct oltp *db = NULL, *reader = NULL;
+    struct oltp_txn *t = NULL, *r = NULL;
+    uint32_t table = 0;
+    struct seam_value v[3] = {seam_v_int(1), seam_v_int(1), seam_v_text("p", 1)};
+    struct seam_fault f = {0};
+    char said[16] = "";
+    int ends[2], status;
+    pid_t child;
+
+    snprintf(dir, sizeof dir, "%s/oltp", test_dir());
+    snprintf(wal, sizeof wal, "%s/wal", test_dir());
+    ASSERT_OK(open_it(false, &db), NULL);
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_create_table_json(t, json, sizeof json - 1, &table, &f), &f);
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    ASSERT_OK(open_it(true, &reader), NULL);
+    ASSERT_OK(oltp_write_begin(db, &t, &f), &f);
+    ASSERT_OK(oltp_put(t, table, v, &f), &f);
+    ck_assert_int_eq(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        struct oltp_txn *mine = NULL;
+        int n = 0;
+
+        said[n++] = refused(oltp_read_begin(db, &mine, NULL));
+        said[n++] = refused(oltp_write_begin(db, &mine, NULL));
+        said[n++] = refused(oltp_put(t, table, v, NULL));
+        oltp_end(t);
+        said[n++] = refused(oltp_checkpoint(db, NULL));
+        said[n++] = refused(wal_flush(oltp_wal(db), NULL));
+        said[n++] = refused(oltp_read_begin(reader, &mine, NULL));
+        said[n++] = refused(oltp_close(reader, NULL));
+        said[n++] = refused(oltp_close(db, NULL));
+        if (write(ends[1], said, sizeof said) != sizeof said) _exit(1);
+        for (;;) pause(); /* and lives on */
+    }
+    ck_assert_int_eq(read(ends[0], said, sizeof said), sizeof said);
+    ck_assert_str_eq(said, "ccccccoo");
+    ASSERT_OK(oltp_commit(t, OLTP_DURABLE, NULL, &f), &f);
+    for (int k = 2; k < 12; k++) ASSERT_OK(put_one(db, table, k, &f), &f);
+    ASSERT_OK(oltp_refresh(reader, SEAM_LSN_MAX, &f), &f); /* its pin held */
+    ASSERT_OK(oltp_read_begin(reader, &r, &f), &f);
+    ck_assert_uint_eq(oltp_count(r, table, 0), 11);
+    oltp_end(r);
+    ASSERT_OK(oltp_close(reader, &f), &f);
+    ASSERT_OK(oltp_close(db, &f), &f);
+    db = NULL;
+    ASSERT_OK(open_it(false, &db), NULL); /* though the child lives */
+    ASSERT_OK(oltp_read_begin(db, &r, &f), &f);
+    ck_assert_uint_eq(oltp_count(r, table, 0), 11);
+    oltp_end(r);
+    ASSERT_OK(oltp_close(db, &f), &f);
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+}
+
+/* One that comes while another writes waits as long as it was told to, and no longer. */
+static void test_a_writer_waits_for_the_other(void)
+{
+    struct oltp *db = NULL, *second = NULL;
+    struct oltp_options o = {.wal_dir = wal, .cache_bytes = 4 << 20, .lock_wait_us = 1};
+    struct seam_fault f = {0};
+    int status, ends[2];
+    char byte = 0;
+    pid_t child;
+
+    snprintf(dir, sizeof dir, "%s/oltp", test_dir());
+    snprintf(wal, sizeof wal, "%s/wal", test_dir());
+    ck_assert_int_eq(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        if (open_it(false, &db) != SEAM_OK || write(ends[1], &byte, 1) != 1) _exit(1);
+        usleep(200000);
+        _exit(oltp_close(db, NULL) == SEAM_OK ? 0 : 2);
+    }
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    ASSERT_STATUS(oltp_open(seam_io_posix(), dir, &o, &second, &f), SEAM_CONFLICT);
+    ck_assert_msg(strstr(f.why, "locked by process") != NULL, "it says: %s", f.why);
+    o.lock_wait_us = 60000000;
+    seam_fault_clear(&f);
+    ASSERT_OK(oltp_open(seam_io_posix(), dir, &o, &second, &f), &f);
+    ASSERT_OK(oltp_close(second, &f), &f);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static const struct named_test tests[] = {
     T(test_killed_writers_lose_nothing_acknowledged),
-    T(test_reader_process_sees_whole_states_and_dead_ones_let_go)};
+    T(test_reader_process_sees_whole_states_and_dead_ones_let_go),
+    T(test_a_handle_is_not_inherited), T(test_a_writer_waits_for_the_other)};
 
 int main(int argc, char **argv)
 {

@@ -221,7 +221,7 @@ struct columnar_sql_select {
     struct columnar_sql_source *source; /* every form; NULL: no FROM */
     struct columnar_sql_node *where, *having, *qualify;
     struct columnar_sql_node **group;
-    bool group_all;
+    bool group_all, order_all, order_all_descending;
     struct columnar_sql_order *order;
     uint64_t limit, offset;           /* limit UINT64_MAX = all */
     struct columnar_sql_moment as_of; /* of the whole statement; a table's own wins */

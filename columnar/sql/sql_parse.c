@@ -349,6 +349,21 @@ static enum seam_status limits(struct columnar_sql_parser *p, struct columnar_sq
     return st == SEAM_OK ? need_word(p, "only", "ONLY") : st;
 }
 
+/* ORDER BY ALL: every item, left to right. */
+static enum seam_status order_all(struct columnar_sql_parser *p, struct columnar_sql_select *s)
+{
+    bool descending = false, taken;
+    enum seam_status st = advance(p);
+
+    s->order_all = true;
+    if (st == SEAM_OK) st = take_word(p, "desc", &descending);
+    if (st == SEAM_OK && !descending) st = take_word(p, "asc", &taken);
+    s->order_all_descending = descending;
+    if (st == SEAM_OK) st = limits(p, s);
+    if (st == SEAM_OK && columnar_sql_at_as_of(p)) st = columnar_sql_parse_as_of(p, &s->as_of);
+    return st;
+}
+
 static enum seam_status tail(struct columnar_sql_parser *p, struct columnar_sql_select *s)
 {
     bool taken;
@@ -356,6 +371,7 @@ static enum seam_status tail(struct columnar_sql_parser *p, struct columnar_sql_
 
     if (st == SEAM_OK && taken) {
         st = need_word(p, "by", "BY");
+        if (st == SEAM_OK && at_word(p, "all")) return order_all(p, s);
         if (st == SEAM_OK)
             st = columnar_sql_parse_order(p, columnar_sql_parse_expr, &s->order, &s->n_order);
     }

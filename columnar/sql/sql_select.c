@@ -159,8 +159,11 @@ static enum seam_status order_keys(struct columnar_block *b, struct columnar_rel
     const struct columnar_sql_select *s = b->select;
     enum seam_status st = SEAM_OK;
 
-    r->order = seam_arena_alloc(b->s->a, (size_t)(s->n_order + 1) * sizeof *r->order);
+    r->order = seam_arena_alloc(b->s->a, (size_t)(s->n_order + b->n_items + 1) * sizeof *r->order);
     if (r->order == NULL) return columnar_rel_no_memory(b->s);
+    for (int i = 0; s->order_all && i < b->n_items; i++)
+        r->order[r->n_order++] = (struct columnar_rel_key){b->item_ids[i], s->order_all_descending,
+                                                           s->order_all_descending};
     for (int i = 0; st == SEAM_OK && i < s->n_order; i++) {
         const struct columnar_sql_order *o = &s->order[i];
         const struct columnar_expr *e;
@@ -189,7 +192,8 @@ static enum seam_status order_and_limit(struct columnar_block *b)
     struct columnar_rel *r;
     enum seam_status st;
 
-    if (s->n_order == 0 && s->limit == UINT64_MAX && s->offset == 0) return SEAM_OK;
+    if (s->n_order == 0 && !s->order_all && s->limit == UINT64_MAX && s->offset == 0)
+        return SEAM_OK;
     r = columnar_rel_new(b->s, COLUMNAR_REL_ORDER, NULL);
     if (r == NULL) return SEAM_NOMEM;
     r->limit = s->limit;

@@ -217,7 +217,8 @@ static enum seam_status counts_are_zero(struct columnar_rel_statement *s, struct
     return st;
 }
 
-/* L APPLY one value, R = maps over a group without keys: L LEFT JOIN the group by its new keys, then the maps. */
+/* L APPLY one value, R = maps over a group without keys: L LEFT JOIN the group by its new keys, then the maps.
+ * SEAM_END: R is nothing of the kind; SEAM_NOT_FOUND: it is, and cannot be done (and has been changed). */
 static enum seam_status pull_scalar(struct columnar_rel_statement *s, struct columnar_rel **at,
                                     struct pulled *p)
 {
@@ -240,7 +241,7 @@ static enum seam_status pull_scalar(struct columnar_rel_statement *s, struct col
     }
     st = pull(s, g->in, p);
     if (st == SEAM_OK) st = through_group(s, g, p, 0);
-    if (st != SEAM_OK) return st;
+    if (st != SEAM_OK) return st == SEAM_END ? SEAM_NOT_FOUND : st;
     join = columnar_rel_new(s, COLUMNAR_REL_JOIN, apply->in);
     if (join == NULL) return SEAM_NOMEM;
     join->join = COLUMNAR_JOIN_LEFT;
@@ -503,9 +504,9 @@ static enum seam_status push(struct columnar_rel_statement *s, const struct doma
 }
 
 static enum seam_status by_domain(struct columnar_rel_statement *s, struct columnar_rel *apply,
-                                  const bool *free)
+                                  const bool *free, int n_free)
 {
-    struct domain d = {.l = apply->in, .n_columns = s->n_columns};
+    struct domain d = {.l = apply->in, .n_columns = n_free};
     int *to;
     enum seam_status st;
 
@@ -571,7 +572,7 @@ static enum seam_status unnest_apply(struct columnar_rel_statement *s, struct co
             apply->kind = COLUMNAR_REL_JOIN;
             return st;
         }
-        if (st != SEAM_END) return st;
+        if (st != SEAM_END && st != SEAM_NOT_FOUND) return st;
         { /* the copy takes the place, and its columns the names that are read above */
             struct columnar_rel *map = columnar_rel_new(s, COLUMNAR_REL_MAP, copy);
             bool *made = columnar_rel_set(s);
@@ -591,7 +592,7 @@ static enum seam_status unnest_apply(struct columnar_rel_statement *s, struct co
             apply->right = map;
         }
     }
-    return by_domain(s, apply, free);
+    return by_domain(s, apply, free, p.n_outer);
 }
 
 enum seam_status columnar_rel_unnest(struct columnar_rel_statement *s, struct columnar_rel **at)

@@ -195,7 +195,8 @@ static enum seam_status map_shared(struct oltp *db, struct seam_fault *f)
 {
     void *map = NULL;
     uint64_t fresh = 0;
-    enum seam_status st = seam_io_map_shared(db->io, db->shared_path, SHARED_BYTES, SEAM_MAP_MAKE, &map, f);
+    enum seam_status st =
+        seam_io_map_shared(db->io, db->shared_path, SHARED_BYTES, SEAM_MAP_MAKE, &map, f);
 
     if (st != SEAM_OK) return st;
     db->shared = map;
@@ -275,15 +276,17 @@ static enum seam_status meta_load(struct oltp *db, struct seam_fault *f)
 
 /* ---- the writer ------------------------------------------------------------------------------------ */
 
+/* The lock; whatever a failed sync left in doubt in this folder is then written again (engine/io/mend.c). */
 static enum seam_status writer_lock(struct oltp *db, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = seam_io_mkdir(db->io, db->dir, f);
 
-    if (st == SEAM_OK) st = seam_path_join(path, db->dir, "lock", f);
+    if (st == SEAM_OK) st = seam_path_join(path, db->dir, SEAM_LOCK_NAME, f);
     if (st == SEAM_OK)
         st = seam_file_open(db->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &db->lock, f);
-    return st == SEAM_OK ? seam_file_lock_wait(db->lock, db->clock, db->o.lock_wait_us, f) : st;
+    if (st == SEAM_OK) st = seam_file_lock_wait(db->lock, db->clock, db->o.lock_wait_us, f);
+    return st == SEAM_OK ? seam_io_mend(db->io, db->dir, f) : st;
 }
 
 static uint64_t new_id(struct oltp *db, uint64_t salt)
@@ -325,20 +328,40 @@ static enum seam_status recover(struct oltp *db, struct seam_fault *f)
     return oltp_replay(db, db->newest.lsn, (struct oltp_replay_stop){SEAM_LSN_MAX, INT64_MAX}, f);
 }
 
+static enum seam_status meta_write(struct oltp *db, const struct oltp_checkpoint *c,
+                                   struct seam_fault *f)
+{
+    uint8_t meta[META_SIZE];
+    unsigned slot = (unsigned)(c->seq % 2);
+    enum seam_status st;
+
+    oltp_meta_encode(c, &db->identity, meta);
+    st = seam_file_write(db->pager.file, (uint64_t)slot * OLTP_PAGE_SIZE, meta, META_SIZE, f);
+    if (st == SEAM_OK) st = seam_file_datasync(db->pager.file, f);
+    if (st == SEAM_OK) db->meta_damaged[slot] = false;
+    return st;
+}
+
+/* The newest meta page as it was read may be the page cache's alone: its sync failed, or its writer was killed before it. Then
+ * a power cut brings back the one before, whose pages this handle is about to use again. So it is written and synced once
+ * more before anything is freed on the strength of it. (What it names had been synced before it was first written.) A
+ * torn rewrite leaves the one before, and nothing of that was touched yet. */
+static enum seam_status meta_vouch(struct oltp *db, struct seam_fault *f)
+{
+    assert(!db->meta_damaged[db->newest.seq % 2]);
+    return meta_write(db, &db->newest, f);
+}
+
 /* A meta page that was torn while it was written (the other one and the log had everything): write the
  * checkpoint in force there too, under the number before its own. */
 static enum seam_status meta_repair(struct oltp *db, struct seam_fault *f)
 {
     struct oltp_checkpoint c = db->newest;
-    uint8_t meta[META_SIZE];
     enum seam_status st;
 
     if (!db->meta_damaged[0] && !db->meta_damaged[1]) return SEAM_OK;
     c.seq = c.seq > 0 ? c.seq - 1 : 1;
-    oltp_meta_encode(&c, &db->identity, meta);
-    st = seam_file_write(db->pager.file, (c.seq % 2) * OLTP_PAGE_SIZE, meta, META_SIZE, f);
-    if (st == SEAM_OK) st = seam_file_datasync(db->pager.file, f);
-    if (st == SEAM_OK) db->meta_damaged[c.seq % 2] = false;
+    st = meta_write(db, &c, f);
     SEAM_TRACE(db->trace, "oltp", "meta_repaired", SEAM_TI("page", c.seq % 2),
                SEAM_TI("status", st));
     return st;
@@ -374,6 +397,7 @@ static enum seam_status open_writer(struct oltp *db, const char *pages, struct s
     if (st == SEAM_OK) st = oltp_space_load(db, &db->newest, f);
     if (st == SEAM_OK) st = oltp_view_load(db, &db->newest, f);
     if (st == SEAM_OK && !fresh) epochs_begin(db);
+    if (st == SEAM_OK && !fresh) st = meta_vouch(db, f);
     if (st == SEAM_OK) oltp_identity_take(db);
     if (st == SEAM_OK) oltp_pins_refresh(db);
     if (st == SEAM_OK) oltp_dead_release(db);

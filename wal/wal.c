@@ -35,11 +35,12 @@ static enum seam_status defaults(struct wal *w, const struct wal_options *o, str
 static enum seam_status take_lock(struct wal *w, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = seam_path_join(path, w->dir, "lock", f);
+    enum seam_status st = seam_path_join(path, w->dir, SEAM_LOCK_NAME, f);
 
     if (st == SEAM_OK)
         st = seam_file_open(w->o.io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, &w->lock, f);
-    return st == SEAM_OK ? seam_file_lock_wait(w->lock, w->o.clock, w->o.lock_wait_us, f) : st;
+    if (st == SEAM_OK) st = seam_file_lock_wait(w->lock, w->o.clock, w->o.lock_wait_us, f);
+    return st == SEAM_OK ? seam_io_mend(w->o.io, w->dir, f) : st;
 }
 
 static enum seam_status load_or_create(struct wal *w, bool *created, struct seam_fault *f)

@@ -254,6 +254,7 @@ static enum seam_status view_open(struct oltp *db, const char *pages, struct sea
         oltp_pager_open(&db->pager, db->io, pages, db->read_only, bytes, db->trace, f);
 
     if (st == SEAM_OK) st = oltp_tree_writer_init(&db->w, &db->pager, db->trace, f);
+    if (st != SEAM_OK) return st; /* without memory there are no hazards to take */
     db->txn.db = db;
     db->txn.write = true;
     db->txn.hazard = oltp_hazard_take(&db->pager);

@@ -78,7 +78,7 @@ enum seam_status oltp_get_by(struct oltp_txn *t, uint32_t table, uint32_t index,
 
 enum { ROWS_AHEAD = 8 };
 
-static struct oltp_cursor *cursor_new(struct oltp_txn *t)
+static struct oltp_cursor *cursor_new(struct oltp_txn *t, struct seam_fault *f)
 {
     struct oltp_cursor *c = t->spare;
 
@@ -87,12 +87,16 @@ static struct oltp_cursor *cursor_new(struct oltp_txn *t)
         return c;
     }
     c = calloc(1, sizeof *c);
-    if (c == NULL) return NULL;
+    if (c == NULL) {
+        seam_no_memory(f, "a cursor");
+        return NULL;
+    }
     c->c.hazard = oltp_hazard_take(&t->db->pager);
     c->row_hazard = oltp_hazard_take(&t->db->pager);
     if (c->c.hazard != NULL && c->row_hazard != NULL) return c;
     if (c->c.hazard != NULL) oltp_hazard_give(c->c.hazard);
     free(c);
+    seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET, "too many cursors are open");
     return NULL;
 }
 
@@ -133,16 +137,18 @@ enum seam_status oltp_cursor_open(struct oltp_txn *t, uint32_t table, uint32_t i
 {
     const struct oltp_table *tb = table_of(t, table);
     struct oltp_cursor *c;
+    struct seam_fault why = {0};
     int at = -1;
     enum seam_status st;
 
     if (tb == NULL) return oltp_table_unknown(table, f);
     if (index != 0 && (at = oltp_index_position(tb, index)) < 0)
         return oltp_index_unknown(tb, index, f);
-    c = cursor_new(t);
-    if (c == NULL)
-        return seam_fault_set(f, SEAM_LIMIT, t->db->dir, SEAM_FAULT_NO_OFFSET,
-                              "too many cursors are open (or no memory)");
+    c = cursor_new(t, &why);
+    if (c == NULL) {
+        seam_fault_give(f, &why);
+        return why.status;
+    }
     c->t = t;
     c->table = table;
     c->def = tb;

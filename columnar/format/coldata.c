@@ -8,7 +8,10 @@ enum seam_status columnar_coldata_init(struct columnar_coldata *d, const struct 
 {
     *d = (struct columnar_coldata){.count = s->column_count};
     d->columns = calloc(s->column_count == 0 ? 1 : s->column_count, sizeof *d->columns);
-    if (d->columns == NULL) return SEAM_NOMEM;
+    if (d->columns == NULL) {
+        d->count = 0; /* nothing to free */
+        return SEAM_NOMEM;
+    }
     for (int c = 0; c < d->count; c++) {
         d->columns[c].id = s->columns[c].id;
         d->columns[c].type = (uint8_t)s->columns[c].type;

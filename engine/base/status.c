@@ -52,6 +52,14 @@ void seam_fault_give(struct seam_fault *f, const struct seam_fault *why)
     if (f != NULL && f->status == SEAM_OK && why->status != SEAM_OK) *f = *why;
 }
 
+enum seam_status seam_fault_there(enum seam_status st, bool *there, struct seam_fault *f)
+{
+    *there = st == SEAM_OK;
+    if (st != SEAM_NOT_FOUND) return st;
+    if (f != NULL && f->status == SEAM_NOT_FOUND) seam_fault_clear(f);
+    return SEAM_OK;
+}
+
 enum seam_status seam_no_memory(struct seam_fault *f, const char *what)
 {
     return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %s", what);

@@ -64,6 +64,9 @@ void seam_fault_clear(struct seam_fault *f);
 /* Hands what a scratch fault holds to the caller's, by the same rule: the first cause stays. Nothing happens
  * when `why` holds none or f is NULL.                                                             */
 void seam_fault_give(struct seam_fault *f, const struct seam_fault *why);
+/* For what may be absent: SEAM_NOT_FOUND becomes SEAM_OK with *there false, and its reason is forgotten. Any other failure
+ * is returned as it came, with its reason: absent is only what was looked for and not found.      */
+enum seam_status seam_fault_there(enum seam_status st, bool *there, struct seam_fault *f);
 /* "no memory for WHAT" as SEAM_NOMEM; returns it. Everything that fails to allocate says so here.   */
 enum seam_status seam_no_memory(struct seam_fault *f, const char *what);
 

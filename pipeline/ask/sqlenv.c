@@ -73,11 +73,13 @@ static enum seam_status resolve_table(struct ask_sql_platform *s, const char *na
 {
     struct table_rows *t = seam_arena_zalloc(a, sizeof *t);
     struct columnar_plan_column *columns;
+    bool there = false;
     enum seam_status st;
 
     if (t == NULL) return seam_fault_set(f, SEAM_NOMEM, "sql", SEAM_FAULT_NO_OFFSET, "no memory");
     st = open_moment(s, m, &t->txn, f);
-    if (st == SEAM_OK) st = oltp_table(t->txn, name, &t->table, NULL);
+    if (st == SEAM_OK) st = seam_fault_there(oltp_table(t->txn, name, &t->table, f), &there, f);
+    if (st == SEAM_OK && !there) return SEAM_NOT_FOUND; /* the planner names the nearest */
     if (st != SEAM_OK) return st;
     t->schema = oltp_schema(t->txn, t->table);
     columns = seam_arena_zalloc(a, t->schema->column_count * sizeof *columns);

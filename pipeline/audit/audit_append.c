@@ -21,10 +21,13 @@ static enum seam_status ids_table(struct appender *x)
         "{\"table\":\"seam_audit_ids\",\"key\":[\"event_id\"],\"columns\":[{\"name\":\"event_id\","
         "\"type\":\"text\"},"
         "{\"name\":\"order_id\",\"type\":\"int64\"},{\"name\":\"version\",\"type\":\"int64\"}]}";
-    enum seam_status st = oltp_table(x->t, "seam_audit_ids", &x->ids, NULL);
+    bool there;
+    enum seam_status st =
+        seam_fault_there(oltp_table(x->t, "seam_audit_ids", &x->ids, x->f), &there, x->f);
 
-    return st == SEAM_NOT_FOUND ? oltp_create_table_json(x->t, json, sizeof json - 1, &x->ids, x->f)
-                                : st;
+    return st != SEAM_OK || there
+               ? st
+               : oltp_create_table_json(x->t, json, sizeof json - 1, &x->ids, x->f);
 }
 
 static void said(struct seam_json_writer *w, const char *name, const char *text)
@@ -128,11 +131,14 @@ static enum seam_status read_order(struct appender *x, struct seam_value *row,
     const struct seam_schema *s = oltp_schema(x->t, x->orders);
     struct seam_value id = seam_v_int(x->e->order);
     struct oltp_row stored;
-    enum seam_status st = oltp_get(x->t, x->orders, &id, &stored, NULL);
+    bool there;
+    enum seam_status st =
+        seam_fault_there(oltp_get(x->t, x->orders, &id, &stored, x->f), &there, x->f);
 
     *version = 0;
-    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    if (st == SEAM_OK && !there) return SEAM_OK;
     if (st == SEAM_OK) seam_buf_append(copy, stored.row.data, stored.row.size);
+    if (st == SEAM_OK && !seam_buf_ok(copy)) st = seam_no_memory(x->f, "the order's row");
     if (st == SEAM_OK) st = seam_row_decode(s, copy->data, copy->size, row, x->f);
     if (st == SEAM_OK) *version = row[seam_schema_column(s, "version")].i;
     return st;
@@ -174,10 +180,10 @@ static enum seam_status known_id(struct appender *x, struct audit_appended *done
 {
     struct seam_value id = seam_v_str(x->e->event_id), v[3];
     struct oltp_row row;
-    enum seam_status st = oltp_get(x->t, x->ids, &id, &row, NULL);
+    enum seam_status st =
+        seam_fault_there(oltp_get(x->t, x->ids, &id, &row, x->f), &done->known, x->f);
 
-    done->known = st == SEAM_OK;
-    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    if (st == SEAM_OK && !done->known) return SEAM_OK;
     if (st == SEAM_OK)
         st = seam_row_decode(oltp_schema(x->t, x->ids), row.row.data, row.row.size, v, x->f);
     if (st == SEAM_OK) {

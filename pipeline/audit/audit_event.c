@@ -18,13 +18,13 @@ const char *audit_type_name(enum audit_type t)
 static enum seam_status table(struct oltp_txn *t, bool create, const char *name, const char *json,
                               uint32_t *out, struct seam_fault *f)
 {
-    enum seam_status st = oltp_table(t, name, out, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_table(t, name, out, f), &there, f);
 
-    if (st == SEAM_NOT_FOUND && create)
-        return oltp_create_table_json(t, json, strlen(json), out, f);
-    return st == SEAM_OK ? SEAM_OK
-                         : seam_fault_set(f, st, name, SEAM_FAULT_NO_OFFSET,
-                                          "the audit store has no such table yet");
+    if (st != SEAM_OK || there) return st;
+    if (create) return oltp_create_table_json(t, json, strlen(json), out, f);
+    return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET,
+                          "the audit store has no such table yet");
 }
 
 enum seam_status audit_tables_open(struct oltp_txn *t, bool create, struct audit_tables *out,

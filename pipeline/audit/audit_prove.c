@@ -99,11 +99,15 @@ static enum seam_status compare_order(struct prover *p, struct audit_worker *w, 
 {
     struct seam_value id = seam_v_int(order);
     struct oltp_row row;
-    enum seam_status st = oltp_get(w->source, p->orders, &id, &row, NULL);
-    bool live = st == SEAM_OK;
+    struct seam_fault why = {0};
+    bool live;
+    enum seam_status st =
+        seam_fault_there(oltp_get(w->source, p->orders, &id, &row, &why), &live, &why);
 
-    if (st != SEAM_OK && st != SEAM_NOT_FOUND)
-        return seam_fault_set(p->f, st, "orders", SEAM_FAULT_NO_OFFSET, "could not be read");
+    if (st != SEAM_OK) {
+        seam_fault_give(p->f, &why);
+        return st;
+    }
     w->counts.orders++;
     if (live != w->state.exists)
         differ(p, w, order,
@@ -226,11 +230,14 @@ static enum seam_status orders_without_events(struct prover *p, struct oltp_txn 
 
     while (st == SEAM_OK && (st = oltp_cursor_next(c, &row, f)) == SEAM_OK) {
         struct oltp_row head;
+        bool there = true;
 
         st = seam_row_get(p->orders_schema, row.row.data, row.row.size, p->orders_schema->key[0],
                           &id, f);
-        if (st != SEAM_OK || oltp_get(p->r->txn, p->r->tables.heads, &id, &head, NULL) == SEAM_OK)
-            continue;
+        if (st == SEAM_OK)
+            st =
+                seam_fault_there(oltp_get(p->r->txn, p->r->tables.heads, &id, &head, f), &there, f);
+        if (st != SEAM_OK || there) continue;
         if (out->different++ == 0)
             seam_buf_printf(difference,
                             "order %" PRId64 ": it is there, and no event tells of it\n", id.i);

@@ -13,6 +13,7 @@ enum seam_status audit_reader_open(struct seam_io *io, const char *dir, struct a
     struct audit_reader *r = calloc(1, sizeof *r);
     struct seam_value id = seam_v_int(1), v[4];
     struct oltp_row row;
+    bool own;
     enum seam_status st;
 
     if (r == NULL) return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory");
@@ -35,8 +36,12 @@ enum seam_status audit_reader_open(struct seam_io *io, const char *dir, struct a
                                   .orders = oltp_count(r->txn, r->tables.heads, 0),
                                   .segments = oltp_count(r->txn, r->tables.roots, 0)};
     id = seam_v_int(AUDIT_OWN_CHAIN);
-    if (oltp_get(r->txn, r->tables.heads, &id, &row, NULL) == SEAM_OK)
-        r->info.orders--; /* no order's */
+    st = seam_fault_there(oltp_get(r->txn, r->tables.heads, &id, &row, f), &own, f);
+    if (st != SEAM_OK) {
+        audit_reader_close(r);
+        return st;
+    }
+    if (own) r->info.orders--; /* no order's */
     *out = r;
     return SEAM_OK;
 }
@@ -90,6 +95,7 @@ enum seam_status audit_events(struct audit_reader *r, int64_t order, audit_event
 struct gap_list {
     struct audit_gap *out;
     size_t max, count;
+    struct seam_fault *fault;
 };
 
 static enum seam_status add_gap(void *ctx, const struct audit_event *e)
@@ -99,7 +105,9 @@ static enum seam_status add_gap(void *ctx, const struct audit_event *e)
     uint64_t restated;
 
     if (e->type != AUDIT_GAP) return SEAM_OK;
-    if (!audit_gap_get(e->row, &from, &restated)) return SEAM_CORRUPT;
+    if (!audit_gap_get(e->row, &from, &restated))
+        return seam_fault_set(g->fault, SEAM_CORRUPT, "audit", e->number,
+                              "a gap that does not say where it begins");
     if (g->count < g->max) g->out[g->count] = (struct audit_gap){from, e->lsn, e->at_us, restated};
     g->count++;
     return SEAM_OK;
@@ -108,13 +116,11 @@ static enum seam_status add_gap(void *ctx, const struct audit_event *e)
 enum seam_status audit_gaps(struct audit_reader *r, struct audit_gap *out, size_t max,
                             size_t *count, struct seam_fault *f)
 {
-    struct gap_list list = {.out = out, .max = max};
+    struct gap_list list = {.out = out, .max = max, .fault = f};
     enum seam_status st = audit_events(r, AUDIT_OWN_CHAIN, add_gap, &list, f);
 
     *count = list.count;
-    return st == SEAM_CORRUPT ? seam_fault_set(f, st, "audit", SEAM_FAULT_NO_OFFSET,
-                                               "a gap that does not say where it begins")
-                              : st;
+    return st;
 }
 
 /* ---- verify ---- */
@@ -132,12 +138,15 @@ static enum seam_status check_head(struct audit_reader *r, int64_t order, uint64
 {
     struct seam_value id = seam_v_int(order), v[3];
     struct oltp_row row;
-    enum seam_status st = oltp_get(r->txn, r->tables.heads, &id, &row, NULL);
+    bool there;
+    enum seam_status st =
+        seam_fault_there(oltp_get(r->txn, r->tables.heads, &id, &row, f), &there, f);
 
-    if (st == SEAM_OK)
+    if (st == SEAM_OK && there)
         st =
             seam_row_decode(oltp_schema(r->txn, r->tables.heads), row.row.data, row.row.size, v, f);
-    if (st != SEAM_OK || (uint64_t)v[1].i != version || v[2].len != AUDIT_HASH ||
+    if (st != SEAM_OK) return st; /* what cannot be read says nothing of the chain */
+    if (!there || (uint64_t)v[1].i != version || v[2].len != AUDIT_HASH ||
         memcmp(v[2].s, hash, AUDIT_HASH) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, "audit", SEAM_FAULT_NO_OFFSET,
                               "order %lld: the chain ends at version %llu, its head says "
@@ -187,14 +196,20 @@ static enum seam_status load_root(struct audit_reader *r, uint64_t segment, uint
 {
     struct seam_value id = seam_v_int((int64_t)segment), v[2];
     struct oltp_row row;
-    enum seam_status st = oltp_get(r->txn, r->tables.roots, &id, &row, NULL);
+    bool there;
+    enum seam_status st =
+        seam_fault_there(oltp_get(r->txn, r->tables.roots, &id, &row, f), &there, f);
 
+    if (st == SEAM_OK && !there)
+        return seam_fault_set(f, SEAM_NOT_FOUND, "audit", segment, "segment %llu has no root yet",
+                              (unsigned long long)segment);
     if (st == SEAM_OK)
         st =
             seam_row_decode(oltp_schema(r->txn, r->tables.roots), row.row.data, row.row.size, v, f);
-    if (st != SEAM_OK || v[1].len != AUDIT_HASH)
-        return seam_fault_set(f, st == SEAM_NOT_FOUND ? st : SEAM_CORRUPT, "audit", segment,
-                              "segment %llu has no root yet", (unsigned long long)segment);
+    if (st != SEAM_OK) return st;
+    if (v[1].len != AUDIT_HASH)
+        return seam_fault_set(f, SEAM_CORRUPT, "audit", segment,
+                              "segment %llu: its root is no hash", (unsigned long long)segment);
     memcpy(out, v[1].s, AUDIT_HASH);
     return SEAM_OK;
 }

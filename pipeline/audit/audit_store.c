@@ -36,9 +36,10 @@ static enum seam_status load_meta(struct audit_store *s, struct seam_fault *f)
 {
     struct seam_value id = seam_v_int(1), v[4];
     struct oltp_row r;
-    enum seam_status st = oltp_get(s->txn, s->tables.meta, &id, &r, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_get(s->txn, s->tables.meta, &id, &r, f), &there, f);
 
-    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    if (st == SEAM_OK && !there) return SEAM_OK;
     if (st == SEAM_OK)
         st = seam_row_decode(oltp_schema(s->txn, s->tables.meta), r.row.data, r.row.size, v, f);
     if (st != SEAM_OK) return st;
@@ -172,11 +173,13 @@ static enum seam_status load_head(struct audit_store *s, int64_t order, uint64_t
 {
     struct seam_value id = seam_v_int(order), v[3];
     struct oltp_row r;
-    enum seam_status st = oltp_get(s->txn, s->tables.heads, &id, &r, NULL);
+    bool there;
+    enum seam_status st =
+        seam_fault_there(oltp_get(s->txn, s->tables.heads, &id, &r, f), &there, f);
 
     memset(hash, 0, AUDIT_HASH);
     *version = 0;
-    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    if (st == SEAM_OK && !there) return SEAM_OK;
     if (st == SEAM_OK)
         st = seam_row_decode(oltp_schema(s->txn, s->tables.heads), r.row.data, r.row.size, v, f);
     if (st != SEAM_OK) return st;

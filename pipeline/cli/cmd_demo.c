@@ -344,14 +344,17 @@ static enum seam_status revenue_of(struct demo *d, const char *category, int64_t
 {
     struct view_reader *views = NULL;
     struct seam_value key = seam_v_str(category), row[VIEW_COLUMNS_MAX];
+    bool there = false;
     char dir[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_sink_path(&d->platform, "view", dir, &d->c->fault);
 
     if (st == SEAM_OK) st = view_reader_open(d->c->io, dir, &views, &d->c->fault);
-    if (st == SEAM_OK) st = view_get(views, "revenue_by_category", &key, 1, row, &d->c->fault);
-    *out = st == SEAM_OK ? row[3].i : 0;
+    if (st == SEAM_OK)
+        st = seam_fault_there(view_get(views, "revenue_by_category", &key, 1, row, &d->c->fault),
+                              &there, &d->c->fault);
+    *out = there ? row[3].i : 0;
     view_reader_close(views);
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    return st;
 }
 
 static enum seam_status place_order(struct demo *d, int64_t product, const char *category,

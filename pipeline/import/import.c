@@ -68,13 +68,13 @@ struct importer {
 
 /* ---- the importer's tables ---- */
 
-static enum seam_status ensure_table(struct oltp *db, struct oltp_txn **t, const char *json,
-                                     const char *name, uint32_t *id, struct seam_fault *f)
+static enum seam_status ensure_table(struct oltp_txn *t, const char *json, const char *name,
+                                     uint32_t *id, struct seam_fault *f)
 {
-    enum seam_status st = oltp_table(*t, name, id, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_table(t, name, id, f), &there, f);
 
-    (void)db;
-    return st == SEAM_NOT_FOUND ? oltp_create_table_json(*t, json, strlen(json), id, f) : st;
+    return st != SEAM_OK || there ? st : oltp_create_table_json(t, json, strlen(json), id, f);
 }
 
 static enum seam_status ensure_tables(struct importer *x, struct seam_fault *f)
@@ -84,16 +84,16 @@ static enum seam_status ensure_tables(struct importer *x, struct seam_fault *f)
     bool there;
 
     if (st != SEAM_OK) return st;
-    there = oltp_table(t, "seam_imports", &x->imports_table, NULL) == SEAM_OK &&
-            oltp_table(t, "seam_rejects", &x->rejects_table, NULL) == SEAM_OK;
+    st = seam_fault_there(oltp_table(t, "seam_imports", &x->imports_table, f), &there, f);
+    if (st == SEAM_OK && there)
+        st = seam_fault_there(oltp_table(t, "seam_rejects", &x->rejects_table, f), &there, f);
     oltp_end(t);
     t = NULL;
+    if (st != SEAM_OK) return st;
     if (there || x->o->dry_run) return SEAM_OK;
     st = oltp_write_begin(x->db, &t, f);
-    if (st == SEAM_OK)
-        st = ensure_table(x->db, &t, imports_schema, "seam_imports", &x->imports_table, f);
-    if (st == SEAM_OK)
-        st = ensure_table(x->db, &t, rejects_schema, "seam_rejects", &x->rejects_table, f);
+    if (st == SEAM_OK) st = ensure_table(t, imports_schema, "seam_imports", &x->imports_table, f);
+    if (st == SEAM_OK) st = ensure_table(t, rejects_schema, "seam_rejects", &x->rejects_table, f);
     if (st == SEAM_OK) {
         st = oltp_commit(t, OLTP_DEFERRED, NULL, f);
         t = NULL;
@@ -157,16 +157,17 @@ static enum seam_status read_position(struct importer *x, struct import_position
     struct oltp_txn *t = NULL;
     struct seam_value key = seam_v_str(x->source), v[I_COUNT];
     struct oltp_row row;
+    bool there;
     enum seam_status st;
 
     *p = (struct import_position){0};
     if (x->imports_table == 0) return SEAM_OK; /* a dry run on a fresh platform */
     st = oltp_read_begin(x->db, &t, f);
     if (st != SEAM_OK) return st;
-    st = oltp_get(t, x->imports_table, &key, &row, NULL);
-    if (st == SEAM_OK)
+    st = seam_fault_there(oltp_get(t, x->imports_table, &key, &row, f), &there, f);
+    if (st == SEAM_OK && there)
         st = seam_row_decode(oltp_schema(t, x->imports_table), row.row.data, row.row.size, v, f);
-    if (st == SEAM_OK) {
+    if (st == SEAM_OK && there) {
         p->records = (uint64_t)v[I_RECORDS].i;
         p->landed = (uint64_t)v[I_LANDED].i;
         p->rejected = (uint64_t)v[I_REJECTED].i;
@@ -175,7 +176,7 @@ static enum seam_status read_position(struct importer *x, struct import_position
                                           .hi = (uint64_t)v[I_DIGEST_HI].i};
     }
     oltp_end(t);
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    return st;
 }
 
 static enum seam_status put_position(struct importer *x, bool done, struct seam_fault *f)

@@ -104,6 +104,7 @@ static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int t
     const struct seam_value *text = &rows->values[e->index_column];
     struct oltp_row found;
     int64_t *id;
+    bool there;
     enum seam_status st;
 
     if (text->type != SEAM_V_TEXT)
@@ -114,20 +115,19 @@ static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int t
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
                               "no memory for the ids of text keys");
     if (*id == 0) {
-        st = oltp_get_by(t, it->id, e->index, text, &found, NULL);
-        if (st == SEAM_OK) {
+        st = seam_fault_there(oltp_get_by(t, it->id, e->index, text, &found, f), &there, f);
+        if (st != SEAM_OK) return st;
+        if (there) {
             struct seam_value v;
 
             st = seam_row_get(it->schema, found.row.data, found.row.size, column, &v, f);
             if (st != SEAM_OK) return st;
             *id = v.i;
-        } else if (st == SEAM_NOT_FOUND) {
+        } else {
             if (rows->last_id == INT64_MAX)
                 return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                                       "no ids left in %s", it->schema->name);
             *id = ++rows->last_id;
-        } else {
-            return st;
         }
     }
     rows->values[column] = seam_v_int(*id);
@@ -270,13 +270,12 @@ static enum seam_status read_old(struct import_apply *a, struct oltp_txn *t, int
     const struct import_table *it = &a->m->tables[table];
     struct seam_buf *old = &a->rows[table].old_row;
     struct oltp_row row;
-    enum seam_status st =
-        oltp_get_key(t, it->id, (struct wal_bytes){a->key.data, a->key.size}, &row, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(
+        oltp_get_key(t, it->id, (struct wal_bytes){a->key.data, a->key.size}, &row, f), &there, f);
 
-    if (st == SEAM_NOT_FOUND) return st;
-    if (st != SEAM_OK)
-        return seam_fault_set(f, st, it->schema->name, SEAM_FAULT_NO_OFFSET,
-                              "cannot read the stored row");
+    if (st != SEAM_OK) return st;
+    if (!there) return SEAM_NOT_FOUND;
     seam_buf_clear(old);
     seam_buf_append(old, row.row.data, row.row.size);
     if (!seam_buf_ok(old))

@@ -84,6 +84,7 @@ static enum seam_status open_log(struct relay *r, struct seam_fault *f)
 /* The stream goes on with a snapshot: the log is held from here on, and what is before it is let be. */
 static enum seam_status open_with_a_gap(struct relay *r, struct seam_fault *f)
 {
+    bool there;
     enum seam_status st;
 
     wal_slot_release(r->slot);
@@ -91,8 +92,7 @@ static enum seam_status open_with_a_gap(struct relay *r, struct seam_fault *f)
     wal_reader_close(r->log);
     r->log = NULL;
     r->no_base = false;
-    st = wal_slot_drop(r->io, r->wal_dir, "relay", NULL);
-    if (st == SEAM_NOT_FOUND) st = SEAM_OK;
+    st = seam_fault_there(wal_slot_drop(r->io, r->wal_dir, "relay", f), &there, f);
     if (st == SEAM_OK)
         st = wal_slot_claim(r->io, r->clock, r->wal_dir, "relay", SEAM_LSN_MAX,
                             r->o.slot_bound_bytes, true, &r->slot, f);

@@ -102,6 +102,8 @@ enum seam_status relay_reset(const struct platform *p, struct seam_fault *f)
     struct stream_writer_options so = {.clock = p->clock, .log_id = p->log_id};
     struct stream_writer *w = NULL;
     struct stream_tail tail;
+    struct seam_fault why = {0};
+    bool there;
     uint64_t first = 0;
     seam_lsn_t end = 0;
     enum seam_status st = seam_path_join(wal_dir, p->dir, "wal", f), opened;
@@ -111,15 +113,18 @@ enum seam_status relay_reset(const struct platform *p, struct seam_fault *f)
     if (st == SEAM_OK) st = wal_end_bound(p->io, stream_dir, &end, f);
     if (st != SEAM_OK) return st;
     /* Opening it proves that no relay is at work; a damaged stream is removed all the same. */
-    opened = stream_writer_open(p->io, stream_dir, &so, &w, &tail, NULL);
+    opened = stream_writer_open(p->io, stream_dir, &so, &w, &tail, &why);
     if (opened == SEAM_CONFLICT)
         return seam_fault_set(f, opened, stream_dir, SEAM_FAULT_NO_OFFSET,
                               "a relay is at work; stop it first");
+    if (opened == SEAM_IO || opened == SEAM_NOMEM) { /* nothing was learned of the stream */
+        seam_fault_give(f, &why);
+        return opened;
+    }
     st = pass_old_stream(p, stream_dir, opened == SEAM_OK ? w : NULL, &tail, end, &first, f);
     (void)stream_writer_close(w, NULL);
     if (st == SEAM_OK) st = first_store(p, first, f);
     if (st == SEAM_OK) st = seam_io_remove_tree(p->io, stream_dir, f);
     if (st != SEAM_OK) return st;
-    st = wal_slot_drop(p->io, wal_dir, "relay", NULL);
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    return seam_fault_there(wal_slot_drop(p->io, wal_dir, "relay", f), &there, f);
 }

@@ -14,6 +14,8 @@ enum seam_status sink_key_values(const struct stream_change *c, struct seam_valu
         struct seam_value *v = &values[c->schema->key[i]];
         enum seam_status st = seam_key_read(&p, c->key.data + c->key.size, column->type, v, text);
 
+        /* For want of memory no event is to blame: it would be set aside as a dead letter. */
+        if (st == SEAM_NOMEM) return seam_no_memory(f, "a key");
         if (st != SEAM_OK)
             return seam_fault_set(f, SEAM_CORRUPT, c->schema->name, c->offset,
                                   "a key that is none of this table's");

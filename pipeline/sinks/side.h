@@ -30,7 +30,8 @@ struct sink_side {
     enum seam_status (*scan)(struct sink_side *s, const struct oltp_range *range, sink_side_fn fn,
                              void *ctx, struct seam_fault *f);
     /* Is this row of the source rightly absent from the store (a text without a known word)? May be NULL. */
-    bool (*excused)(struct sink_side *s, struct wal_bytes key);
+    enum seam_status (*excused)(struct sink_side *s, struct wal_bytes key, bool *excused,
+                                struct seam_fault *f);
 };
 
 static inline bool sink_side_in_range(const struct oltp_range *range, struct wal_bytes key)

@@ -129,10 +129,15 @@ enum seam_status stream_compacted(struct seam_io *io, const char *dir, seam_lsn_
     struct stream_table t = {.memory = memory};
     struct stream_reader *r = NULL;
     struct seam_fault gone = {0};
+    bool there;
     enum seam_status st = stream_reader_open(io, dir, STREAM_FROM_LSN, 0, &r, &gone);
 
-    if (st == SEAM_NOT_FOUND) st = stream_reader_open_snapshot(io, dir, SEAM_LSN_NONE, &r, NULL);
-    if (st != SEAM_OK && f != NULL) *f = gone;
+    if (st == SEAM_NOT_FOUND) {
+        st =
+            seam_fault_there(stream_reader_open_snapshot(io, dir, SEAM_LSN_NONE, &r, f), &there, f);
+        if (st == SEAM_OK && !there) st = SEAM_NOT_FOUND;
+    }
+    if (st != SEAM_OK) seam_fault_give(f, &gone);
     *out = (struct stream_compacted){0};
     if (st == SEAM_OK) st = grow(&t, dir, f);
     if (st == SEAM_OK) st = first_reading(r, &t, upto, dir, out, f);

@@ -44,10 +44,15 @@ static enum seam_status open_after(struct stream_feed *feed, seam_lsn_t after, s
     enum seam_status st =
         stream_reader_open(io, feed->dir, STREAM_FROM_LSN, (int64_t)after, &feed->reader, &gone);
 
-    if (st == SEAM_NOT_FOUND)
-        st = stream_reader_open_snapshot(io, feed->dir, after, &feed->reader, NULL);
-    if (st == SEAM_OK) return SEAM_OK;
-    if (f != NULL && f->status == SEAM_OK) *f = gone;
+    if (st == SEAM_NOT_FOUND) {
+        bool there;
+
+        st = seam_fault_there(stream_reader_open_snapshot(io, feed->dir, after, &feed->reader, f),
+                              &there, f);
+        if (st != SEAM_OK || there) return st; /* a snapshot that cannot be read says why itself */
+        st = SEAM_NOT_FOUND;                   /* and without one, it is what is gone that counts */
+    }
+    if (st != SEAM_OK) seam_fault_give(f, &gone);
     return st;
 }
 

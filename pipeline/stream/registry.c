@@ -57,7 +57,8 @@ static enum seam_status load(struct stream_registry *r, const struct seam_buf *t
 
         seam_jw_init(&w, &one);
         seam_jw_node(&w, n);
-        st = add(r, (const char *)one.data, one.size, f);
+        st = seam_buf_ok(&one) ? add(r, (const char *)one.data, one.size, f)
+                               : seam_no_memory(f, "a schema");
         seam_buf_free(&one);
     }
     seam_arena_free(&a);
@@ -93,6 +94,7 @@ static enum seam_status save(const struct stream_registry *r, struct seam_fault 
 {
     struct seam_buf b = {0};
     struct seam_json_writer w;
+    bool whole = true;
     enum seam_status st;
 
     seam_jw_init(&w, &b);
@@ -104,12 +106,13 @@ static enum seam_status save(const struct stream_registry *r, struct seam_fault 
 
         seam_schema_to_json(&r->schemas[i], &one);
         seam_jw_raw(&w, (const char *)one.data, one.size);
+        whole &= seam_buf_ok(&one); /* half a schema is never written */
         seam_buf_free(&one);
     }
     seam_jw_end_array(&w);
     seam_jw_end_object(&w);
     seam_buf_str(&b, "\n");
-    st = seam_buf_ok(&b)
+    st = whole && seam_buf_ok(&b)
              ? seam_io_write_atomic(r->io, r->path, b.data, b.size, f)
              : seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET, "no memory");
     seam_buf_free(&b);

@@ -323,17 +323,23 @@ static enum seam_status age_floor(struct stream_writer *w, seam_lsn_t *floor, st
 }
 
 /* Who was left behind comes back through the newest snapshot: it is kept while somebody is. */
-static void keep_snapshot(struct stream_writer *w, seam_lsn_t end, seam_lsn_t *floor)
+static enum seam_status keep_snapshot(struct stream_writer *w, seam_lsn_t end, seam_lsn_t *floor,
+                                      struct seam_fault *f)
 {
     struct stream_consumer list[STREAM_CONSUMERS_MAX];
     struct stream_snapshot s;
     size_t n = stream_consumers_list(w->consumers, list);
-    bool needed = false;
+    bool needed = false, there;
+    enum seam_status st;
 
     for (size_t i = 0; i < n; i++) needed |= list[i].invalid;
-    if (!needed || stream_snapshot_last(w->io, w->dir, &s, NULL) != SEAM_OK || s.ends > end) return;
+    if (!needed) return SEAM_OK;
+    /* One that cannot be read is no reason to let it go. */
+    st = seam_fault_there(stream_snapshot_last(w->io, w->dir, &s, f), &there, f);
+    if (st != SEAM_OK || !there || s.ends > end) return st;
     if (s.begins < *floor && (w->o.bound_bytes == 0 || end - s.ends <= w->o.bound_bytes))
         *floor = s.begins;
+    return SEAM_OK;
 }
 
 enum seam_status stream_trim(struct stream_writer *w, size_t *invalidated, struct seam_fault *f)
@@ -345,7 +351,8 @@ enum seam_status stream_trim(struct stream_writer *w, size_t *invalidated, struc
 
     if (invalidated != NULL) *invalidated = lost;
     if (st != SEAM_OK || w->o.retain_bytes == 0) return st;
-    keep_snapshot(w, end, &floor);
+    st = keep_snapshot(w, end, &floor, f);
+    if (st != SEAM_OK) return st;
     floor = floor > w->o.retain_bytes ? floor - w->o.retain_bytes : SEAM_LSN_NONE;
     st = age_floor(w, &floor, f);
     return st == SEAM_OK ? wal_trim(w->log, floor, NULL, f) : st;

@@ -325,16 +325,18 @@ enum seam_status reconcile_emit(struct oltp_txn *t, uint32_t table, struct wal_b
 {
     struct oltp_row row;
     struct seam_buf copy = {0};
-    enum seam_status st = oltp_get_key(t, table, key, &row, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_get_key(t, table, key, &row, f), &there, f);
 
-    if (st == SEAM_OK) { /* what a write transaction shows lives until its next change */
+    if (st == SEAM_OK && there) { /* what a write transaction shows lives until its next change */
         seam_buf_append(&copy, row.row.data, row.row.size);
+        if (!seam_buf_ok(&copy)) return seam_no_memory(f, "a row to repair");
         st = oltp_apply(t, table, WAL_OP_UPDATE, WAL_CHANGE_REPAIR, key,
                         (struct wal_bytes){copy.data, copy.size}, f);
-    } else if (st == SEAM_NOT_FOUND) {
-        st = oltp_apply(t, table, WAL_OP_DELETE, WAL_CHANGE_REPAIR, key,
-                        (struct wal_bytes){NULL, 0}, NULL);
-        if (st == SEAM_NOT_FOUND) st = SEAM_OK; /* logged all the same */
+    } else if (st == SEAM_OK) { /* not found there either, and logged all the same */
+        st = seam_fault_there(oltp_apply(t, table, WAL_OP_DELETE, WAL_CHANGE_REPAIR, key,
+                                         (struct wal_bytes){NULL, 0}, f),
+                              &there, f);
     }
     seam_buf_free(&copy);
     return st;

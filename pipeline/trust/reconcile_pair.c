@@ -315,8 +315,10 @@ static enum seam_status side_by_side(struct compare *c, const struct seam_schema
                 other = &c->images[k];
             }
         if (st == SEAM_OK && source != NULL && other == NULL) {
-            if (store->excused == NULL || !store->excused(store, source->key))
-                st = differ(c, s, source, NULL, VERDICT_MISSING, f);
+            bool excused = false;
+
+            if (store->excused != NULL) st = store->excused(store, source->key, &excused, f);
+            if (st == SEAM_OK && !excused) st = differ(c, s, source, NULL, VERDICT_MISSING, f);
         } else if (st == SEAM_OK && source == NULL) {
             st = differ(c, s, NULL, other, VERDICT_EXTRA, f);
         } else if (st == SEAM_OK && !same_hash(source->hash, other->hash)) {

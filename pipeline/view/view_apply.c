@@ -143,15 +143,14 @@ static enum seam_status flush_members(struct view_store *s, struct view_state *v
             seam_v_text((const char *)p + 5, group), seam_v_int(p[4]),
             seam_v_text((const char *)p + 5 + group, k->keys[i].size - 5 - group), seam_v_int(0)};
         struct oltp_row r;
+        bool there;
 
         if (v->deltas.member_count[i] == 0 || left_alone(v, (struct wal_bytes){p + 5, group}))
             continue;
-        st = oltp_get(s->txn, v->multiset, values, &r, NULL);
-        if (st == SEAM_OK)
+        st = seam_fault_there(oltp_get(s->txn, v->multiset, values, &r, f), &there, f);
+        if (st == SEAM_OK && there)
             st = seam_row_get(oltp_schema(s->txn, v->multiset), r.row.data, r.row.size, 3,
                               &values[3], f);
-        else if (st == SEAM_NOT_FOUND)
-            st = SEAM_OK;
         values[3] = seam_v_int(values[3].i + v->deltas.member_count[i]);
         if (st == SEAM_OK && values[3].i < 0)
             st = seam_fault_set(f, SEAM_CORRUPT, v->name, SEAM_FAULT_NO_OFFSET,
@@ -174,15 +173,13 @@ static enum seam_status flush_group(struct view_store *s, struct view_state *v,
     struct view_states states = {0};
     const struct seam_schema *schema = oltp_schema(s->txn, v->table);
     struct oltp_row r;
-    enum seam_status st = oltp_get(s->txn, v->table, values, &r, NULL);
-    bool there = st == SEAM_OK;
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_get(s->txn, v->table, values, &r, f), &there, f);
 
-    if (there) {
+    if (st == SEAM_OK && there) {
         st = seam_row_get(schema, r.row.data, r.row.size, 1, &values[1], f);
         if (st == SEAM_OK) st = seam_row_get(schema, r.row.data, r.row.size, 2, &old, f);
         if (st == SEAM_OK) st = view_states_get(v->def, old.s, old.len, &states, f);
-    } else if (st == SEAM_NOT_FOUND) {
-        st = SEAM_OK;
     }
     if (st != SEAM_OK) return st;
     values[1].i += delta->rows;
@@ -257,11 +254,10 @@ static enum seam_status forget_group(struct view_store *s, struct view_state *v,
                                      struct wal_bytes group, struct seam_fault *f)
 {
     struct seam_value key = seam_v_text((const char *)group.data, group.size);
-    enum seam_status st = oltp_delete(s->txn, v->table, &key, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_delete(s->txn, v->table, &key, f), &there, f);
 
-    if (st != SEAM_OK && st != SEAM_NOT_FOUND)
-        return seam_fault_set(f, st, v->name, SEAM_FAULT_NO_OFFSET, "could not delete a group");
-    return v->multiset != 0 ? forget_members(s, v, group, f) : SEAM_OK;
+    return st != SEAM_OK ? st : v->multiset != 0 ? forget_members(s, v, group, f) : SEAM_OK;
 }
 
 enum seam_status view_repair_groups(struct view_store *s, struct view_state *v,

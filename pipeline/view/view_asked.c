@@ -97,15 +97,12 @@ static enum seam_status mirrors_table(void *state, struct sink_source_side *sour
 {
     struct mirror_side *s = &((struct mirrors *)state)->side;
     char name[SEAM_NAME_MAX_BYTES + 8];
+    bool there;
     enum seam_status st;
 
     snprintf(name, sizeof name, "src_%s", source->schema->name);
-    st = oltp_table(s->txn, name, &s->table, f);
-    if (st == SEAM_NOT_FOUND) { /* no view reads this table */
-        seam_fault_clear(f);
-        return SEAM_OK;
-    }
-    if (st != SEAM_OK) return st;
+    st = seam_fault_there(oltp_table(s->txn, name, &s->table, f), &there, f);
+    if (st != SEAM_OK || !there) return st; /* no view reads this table */
     s->schema = oltp_schema(s->txn, s->table);
     s->source = source->schema;
     *other = &s->side;
@@ -148,6 +145,7 @@ static enum seam_status probe_look(void *state, const struct sink_expectation *e
     struct view_reader *views = state;
     struct view_position at;
     struct seam_value key, row[VIEW_COLUMNS_MAX];
+    bool there;
     enum seam_status st = view_reader_refresh(views, f);
 
     view_reader_position(views, &at);
@@ -155,9 +153,9 @@ static enum seam_status probe_look(void *state, const struct sink_expectation *e
     *seen = at.lsn >= e->lsn;
     if (st != SEAM_OK || !*seen || e->category == NULL) return st;
     key = seam_v_str(e->category);
-    st = view_get(views, "revenue_by_category", &key, 1, row, f);
-    *seen = (st == SEAM_OK ? row[3].i : 0) == e->revenue;
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    st = seam_fault_there(view_get(views, "revenue_by_category", &key, 1, row, f), &there, f);
+    *seen = (there ? row[3].i : 0) == e->revenue;
+    return st;
 }
 
 const struct sink_probe view_probe = {reader_open, probe_look, reader_close};

@@ -21,6 +21,7 @@ struct view_mirror *view_store_mirror(struct view_store *s, uint32_t source)
 enum seam_status view_mirror_define(struct view_store *s, const struct seam_schema *schema,
                                     struct seam_fault *f)
 {
+    bool there = true;
     struct view_mirror *m;
     char name[SEAM_NAME_MAX_BYTES], json[512];
     enum seam_status st;
@@ -35,8 +36,8 @@ enum seam_status view_mirror_define(struct view_store *s, const struct seam_sche
     m = &s->mirrors[s->n_mirrors];
     *m = (struct view_mirror){.source = schema->id};
     st = view_store_begin(s, f);
-    if (st == SEAM_OK) st = oltp_table(s->txn, name, &m->table, NULL);
-    if (st == SEAM_NOT_FOUND) {
+    if (st == SEAM_OK) st = seam_fault_there(oltp_table(s->txn, name, &m->table, f), &there, f);
+    if (st == SEAM_OK && !there) {
         int n = snprintf(
             json, sizeof json,
             "{\"table\":\"%s\",\"key\":[\"k\"],\"columns\":[{\"name\":\"k\",\"type\":\"text\"},"
@@ -86,12 +87,9 @@ enum seam_status view_mirror_delete(struct view_store *s, struct view_mirror *m,
                                     struct wal_bytes key, struct seam_fault *f)
 {
     struct seam_value k = seam_v_text((const char *)key.data, key.size);
-    enum seam_status st = oltp_delete(s->txn, m->table, &k, NULL);
+    bool there;
 
-    if (st == SEAM_NOT_FOUND) return SEAM_OK;
-    return st == SEAM_OK ? SEAM_OK
-                         : seam_fault_set(f, st, "view", SEAM_FAULT_NO_OFFSET,
-                                          "could not delete from a mirror");
+    return seam_fault_there(oltp_delete(s->txn, m->table, &k, f), &there, f);
 }
 
 enum seam_status view_mirror_get(struct view_store *s, const struct view_mirror *m,
@@ -99,9 +97,11 @@ enum seam_status view_mirror_get(struct view_store *s, const struct view_mirror 
 {
     struct seam_value k = seam_v_text((const char *)key.data, key.size), row;
     struct oltp_row r;
-    enum seam_status st = oltp_get(s->txn, m->table, &k, &r, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_get(s->txn, m->table, &k, &r, f), &there, f);
 
     seam_buf_clear(out);
+    if (st == SEAM_OK && !there) return SEAM_NOT_FOUND;
     if (st == SEAM_OK)
         st = seam_row_get(oltp_schema(s->txn, m->table), r.row.data, r.row.size, 1, &row, f);
     if (st != SEAM_OK) return st;

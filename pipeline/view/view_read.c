@@ -43,11 +43,13 @@ static enum seam_status load_position(struct view_reader *r, struct seam_fault *
     struct seam_value id = seam_v_int(1), values[4];
     struct oltp_row row;
     uint32_t meta;
-    enum seam_status st = oltp_table(r->txn, "meta", &meta, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_table(r->txn, "meta", &meta, f), &there, f);
 
-    if (st == SEAM_OK) st = oltp_get(r->txn, meta, &id, &row, NULL);
-    if (st == SEAM_NOT_FOUND)
-        return seam_fault_set(f, st, r->dir, SEAM_FAULT_NO_OFFSET,
+    if (st == SEAM_OK && there)
+        st = seam_fault_there(oltp_get(r->txn, meta, &id, &row, f), &there, f);
+    if (st == SEAM_OK && !there)
+        return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, SEAM_FAULT_NO_OFFSET,
                               "the views have not been published yet");
     if (st == SEAM_OK)
         st = seam_row_decode(oltp_schema(r->txn, meta), row.row.data, row.row.size, values, f);
@@ -60,9 +62,13 @@ static enum seam_status load_view(struct view_reader *r, const struct seam_value
 {
     struct loaded *l = &r->views[r->n_views];
     char name[SEAM_NAME_MAX_BYTES], *sql, table[SEAM_NAME_MAX_BYTES + 4];
+    bool there = false;
     enum seam_status st;
 
-    if (r->n_views == VIEWS_MAX || values[0].len >= sizeof name) return SEAM_OK;
+    if (r->n_views == VIEWS_MAX ||
+        values[0].len >= sizeof name) /* the sink declares no such view */
+        return seam_fault_set(f, SEAM_CORRUPT, r->dir, (uint64_t)r->n_views,
+                              "more views, or a longer name, than can be declared");
     snprintf(name, sizeof name, "%.*s", (int)values[0].len, values[0].s);
     sql = strndup(values[1].s, values[1].len);
     if (sql == NULL)
@@ -75,7 +81,8 @@ static enum seam_status load_view(struct view_reader *r, const struct seam_value
     snprintf(table, sizeof table, "v_%s", name);
     st = oltp_table(r->txn, table, &l->table, f);
     snprintf(table, sizeof table, "m_%s", name);
-    if (st == SEAM_OK && oltp_table(r->txn, table, &l->multiset, NULL) != SEAM_OK) l->multiset = 0;
+    if (st == SEAM_OK) st = seam_fault_there(oltp_table(r->txn, table, &l->multiset, f), &there, f);
+    if (!there) l->multiset = 0;
     return st;
 }
 
@@ -199,6 +206,21 @@ enum seam_status view_key_columns(struct view_reader *r, const char *name, struc
     return SEAM_OK;
 }
 
+/* One encoded value of a key; texts are copied into the row's arena. */
+static enum seam_status read_part(struct view_reader *r, const uint8_t **p, const uint8_t *end,
+                                  uint8_t type, struct seam_value *out, struct seam_fault *f)
+{
+    enum seam_status st = seam_key_read(p, end, (enum seam_value_type)type, out, &r->text);
+
+    if (st == SEAM_OK && out->type == SEAM_V_TEXT &&
+        (out->s = seam_arena_strdup(&r->arena, out->s, out->len)) == NULL)
+        st = SEAM_NOMEM;
+    return st == SEAM_OK      ? SEAM_OK
+           : st == SEAM_NOMEM ? seam_no_memory(f, "a view's row")
+                              : seam_fault_set(f, SEAM_CORRUPT, r->dir, SEAM_FAULT_NO_OFFSET,
+                                               "a group's key that is none: seam rebuild DIR view");
+}
+
 /* The least or greatest value of a multiset: the first or last entry of its range.                   */
 static enum seam_status extreme(struct view_reader *r, const struct loaded *l,
                                 struct wal_bytes group, int agg, struct seam_value *out,
@@ -224,9 +246,8 @@ static enum seam_status extreme(struct view_reader *r, const struct loaded *l,
     if (st == SEAM_OK) {
         const uint8_t *p = (const uint8_t *)v.s;
 
-        st = seam_key_read(&p, p + v.len, (enum seam_value_type)a->type, out, &r->text);
+        st = read_part(r, &p, p + v.len, a->type, out, f);
         out->scale = a->scale;
-        if (out->type == SEAM_V_TEXT) out->s = seam_arena_strdup(&r->arena, out->s, out->len);
     }
     oltp_cursor_close(c);
     seam_buf_free(&key);
@@ -282,10 +303,8 @@ static enum seam_status give_row(struct view_reader *r, const struct loaded *l,
     end = p != NULL ? p + parts[0].len : NULL;
     for (int i = 0; st == SEAM_OK && i < d->n_group; i++) {
         seam_buf_clear(&r->text);
-        st = seam_key_read(&p, end, (enum seam_value_type)d->group[i]->type, &inputs[i], &r->text);
+        st = read_part(r, &p, end, d->group[i]->type, &inputs[i], f);
         inputs[i].scale = d->group[i]->scale;
-        if (inputs[i].type == SEAM_V_TEXT)
-            inputs[i].s = seam_arena_strdup(&r->arena, inputs[i].s, inputs[i].len);
     }
     for (int i = 0; st == SEAM_OK && i < d->n_aggs; i++)
         st = aggregate(r, l, (struct wal_bytes){(const uint8_t *)key, parts[0].len}, parts[1].i,
@@ -301,6 +320,7 @@ enum seam_status view_get(struct view_reader *r, const char *name, const struct 
     struct loaded *l = NULL;
     struct seam_value k;
     struct oltp_row stored;
+    bool there;
     enum seam_status st = find(r, name, &l, f);
 
     if (st != SEAM_OK) return st;
@@ -310,9 +330,9 @@ enum seam_status view_get(struct view_reader *r, const char *name, const struct 
     seam_buf_clear(&r->key);
     for (int i = 0; i < n_key; i++) seam_key_append(&r->key, &key[i]);
     k = seam_v_text((const char *)r->key.data, r->key.size);
-    st = oltp_get(r->txn, l->table, &k, &stored, NULL);
-    if (st == SEAM_NOT_FOUND)
-        return seam_fault_set(f, st, name, SEAM_FAULT_NO_OFFSET,
+    st = seam_fault_there(oltp_get(r->txn, l->table, &k, &stored, f), &there, f);
+    if (st == SEAM_OK && !there)
+        return seam_fault_set(f, SEAM_NOT_FOUND, name, SEAM_FAULT_NO_OFFSET,
                               "the view has no row with this key");
     return st == SEAM_OK ? give_row(r, l, &stored, row, f) : st;
 }

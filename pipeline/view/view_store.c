@@ -12,9 +12,11 @@ enum { BULK_CHANGES = 16384 };
 static enum seam_status own_table(struct view_store *s, const char *name, const char *json,
                                   uint32_t *table, struct seam_fault *f)
 {
-    enum seam_status st = oltp_table(s->txn, name, table, NULL);
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_table(s->txn, name, table, f), &there, f);
 
-    return st == SEAM_NOT_FOUND ? oltp_create_table_json(s->txn, json, strlen(json), table, f) : st;
+    return st != SEAM_OK || there ? st
+                                  : oltp_create_table_json(s->txn, json, strlen(json), table, f);
 }
 
 static enum seam_status open_own_tables(struct view_store *s, struct seam_fault *f)
@@ -28,13 +30,14 @@ static enum seam_status open_own_tables(struct view_store *s, struct seam_fault 
         "{\"name\":\"sql\",\"type\":\"text\"}]}";
     struct seam_value id = seam_v_int(1), values[4];
     struct oltp_row r;
+    bool there;
     enum seam_status st = view_store_begin(s, f);
 
     if (st == SEAM_OK) st = own_table(s, "meta", meta, &s->meta, f);
     if (st == SEAM_OK) st = own_table(s, "defs", defs, &s->defs, f);
     if (st != SEAM_OK) return st;
-    st = oltp_get(s->txn, s->meta, &id, &r, NULL);
-    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    st = seam_fault_there(oltp_get(s->txn, s->meta, &id, &r, f), &there, f);
+    if (st == SEAM_OK && !there) return SEAM_OK;
     if (st == SEAM_OK)
         st = seam_row_decode(oltp_schema(s->txn, s->meta), r.row.data, r.row.size, values, f);
     if (st != SEAM_OK) return st;
@@ -53,10 +56,11 @@ static enum seam_status drop_tables(struct view_store *s, const char *name, stru
     for (size_t i = 0; st == SEAM_OK && i < SEAM_ARRAY_LEN(prefix); i++) {
         char table_name[SEAM_NAME_MAX_BYTES + 4];
         uint32_t table;
+        bool there;
 
         snprintf(table_name, sizeof table_name, "%s%.*s", prefix[i], SEAM_NAME_MAX_BYTES - 1, name);
-        if (oltp_table(s->txn, table_name, &table, NULL) == SEAM_OK)
-            st = oltp_drop_table(s->txn, table, f);
+        st = seam_fault_there(oltp_table(s->txn, table_name, &table, f), &there, f);
+        if (st == SEAM_OK && there) st = oltp_drop_table(s->txn, table, f);
     }
     return st;
 }
@@ -68,7 +72,7 @@ static enum seam_status declare(struct view_store *s, const char *name, const ch
     struct view_state *v = &s->views[s->n_views];
     struct seam_value values[2] = {seam_v_str(name), seam_v_str(sql)}, old;
     struct oltp_row r;
-    bool same = false;
+    bool same = false, there;
     enum seam_status st;
 
     if (s->n_views == VIEWS_MAX)
@@ -83,12 +87,10 @@ static enum seam_status declare(struct view_store *s, const char *name, const ch
     if (v->sql == NULL)
         return seam_fault_set(f, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory");
     s->n_views++;
-    st = oltp_get(s->txn, s->defs, values, &r, NULL);
-    if (st == SEAM_OK) {
+    st = seam_fault_there(oltp_get(s->txn, s->defs, values, &r, f), &there, f);
+    if (st == SEAM_OK && there) {
         st = seam_row_get(oltp_schema(s->txn, s->defs), r.row.data, r.row.size, 1, &old, f);
         same = st == SEAM_OK && seam_value_equal(&old, &values[1]);
-    } else if (st == SEAM_NOT_FOUND) {
-        st = SEAM_OK;
     }
     if (st != SEAM_OK || same) return st;
     v->fresh = true;

@@ -20,6 +20,7 @@ static enum seam_status probe_look(void *state, const struct sink_expectation *e
     struct seam_value key[2] = {seam_v_time(e->day_us), seam_v_null()}, row[SEAM_COLUMNS_MAX];
     struct seam_buf text = {0};
     int table;
+    bool there;
     enum seam_status st = columnar_refresh(reader, NULL, f);
 
     *applied = columnar_applied(reader);
@@ -28,9 +29,10 @@ static enum seam_status probe_look(void *state, const struct sink_expectation *e
     key[1] = seam_v_str(e->category);
     table = columnar_table(reader, "gold_daily_revenue");
     st = table < 0 ? SEAM_NOT_FOUND : columnar_get(reader, table, key, SEAM_LSN_MAX, row, &text, f);
-    *seen = st == SEAM_OK && row[4].i != 0;
+    st = seam_fault_there(st, &there, f);
+    *seen = there && row[4].i != 0;
     seam_buf_free(&text);
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    return st;
 }
 
 static void probe_close(void *state)

@@ -258,7 +258,7 @@ static enum seam_status vectors_change(struct sink *sink, const struct stream_ch
     struct seam_value title;
     struct seam_buf text = {0};
     uint64_t key;
-    bool empty = true, same;
+    bool empty = true, same, there;
     enum seam_status st;
 
     if (strcmp(c->schema->name, s->table) != 0) return SEAM_OK;
@@ -282,8 +282,8 @@ static enum seam_status vectors_change(struct sink *sink, const struct stream_ch
         if (!empty && c->snapshot && same_in_graph(s, key)) return SEAM_OK;
         if (!empty) return hnsw_upsert(s->graph, key, s->vector, c->lsn, f);
     }
-    st = hnsw_delete(s->graph, key, c->lsn, NULL); /* gone, or without any word we know */
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    /* gone, or without any word we know */
+    return seam_fault_there(hnsw_delete(s->graph, key, c->lsn, f), &there, f);
 }
 
 /* What makes the serving generation durable and visible; a first embedder is not waited for, see below. */

@@ -122,17 +122,20 @@ static enum seam_status scan_vectors(struct sink_side *side, const struct oltp_r
 }
 
 /* A text without any word the embedder knows has no vector, and that is right.                       */
-static bool vector_excused(struct sink_side *side, struct wal_bytes key)
+static enum seam_status vector_excused(struct sink_side *side, struct wal_bytes key, bool *excused,
+                                       struct seam_fault *f)
 {
     struct vector_side *s = (struct vector_side *)side;
     struct seam_value values[SEAM_COLUMNS_MAX];
     struct oltp_row row;
     float v[HNSW_DIM_MAX];
-    bool empty = false;
+    bool there;
+    enum seam_status st = seam_fault_there(oltp_get_key(s->txn, s->table, key, &row, f), &there, f);
 
-    return oltp_get_key(s->txn, s->table, key, &row, NULL) == SEAM_OK &&
-           seam_row_decode(s->schema, row.row.data, row.row.size, values, NULL) == SEAM_OK &&
-           embed_row(s, values, v, &empty, NULL) == SEAM_OK && empty;
+    *excused = false;
+    if (st != SEAM_OK || !there) return st;
+    st = seam_row_decode(s->schema, row.row.data, row.row.size, values, f);
+    return st == SEAM_OK ? embed_row(s, values, v, excused, f) : st;
 }
 
 static enum seam_status vector_open(const struct platform *p, const char *dir, bool deep,
@@ -260,20 +263,20 @@ static enum seam_status probe_look(void *state, const struct sink_expectation *e
     struct hnsw *graph = state;
     float vector[HNSW_DIM_MAX];
     struct hnsw_info info;
+    bool there;
     enum seam_status st = hnsw_refresh(graph, NULL, f);
 
     *applied = hnsw_applied_lsn(graph);
     *seen = *applied >= e->lsn;
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
-    st = hnsw_get(graph, sink_key_of_id(e->product), vector, NULL);
+    st = seam_fault_there(hnsw_get(graph, sink_key_of_id(e->product), vector, f), &there, f);
     hnsw_info(graph, &info);
     if (e->gone)
-        *seen = st == SEAM_NOT_FOUND;
+        *seen = !there;
     else
-        *seen = st == SEAM_OK &&
-                (e->old_vector == NULL ||
-                 memcmp(vector, e->old_vector, info.options.dim * sizeof *vector) != 0);
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+        *seen = there && (e->old_vector == NULL ||
+                          memcmp(vector, e->old_vector, info.options.dim * sizeof *vector) != 0);
+    return st;
 }
 
 static void probe_close(void *state)

@@ -128,22 +128,25 @@ static enum seam_status probe_look(void *state, const struct sink_expectation *e
     struct seam_value key = seam_v_int(e->product), row[SEAM_COLUMNS_MAX];
     struct seam_buf text = {0};
     int table;
+    bool there;
     enum seam_status st = columnar_refresh(reader, NULL, f);
 
     *applied = columnar_applied(reader);
     *seen = *applied >= e->lsn;
     if (st != SEAM_OK || !*seen || e->product == 0) return st;
     table = columnar_table(reader, "silver_products");
-    st = columnar_get(reader, table, &key, SEAM_LSN_MAX, row, &text, NULL);
+    st =
+        table < 0 ? SEAM_NOT_FOUND : columnar_get(reader, table, &key, SEAM_LSN_MAX, row, &text, f);
+    st = seam_fault_there(st, &there, f);
     if (e->gone)
-        *seen = st == SEAM_NOT_FOUND;
+        *seen = !there;
     else
-        *seen = st == SEAM_OK &&
+        *seen = there &&
                 (e->price.type == SEAM_V_NULL ||
                  seam_value_equal(&row[seam_schema_column(columnar_schema(reader, table), "price")],
                                   &e->price));
     seam_buf_free(&text);
-    return st == SEAM_NOT_FOUND ? SEAM_OK : st;
+    return st;
 }
 
 static void probe_close(void *state)

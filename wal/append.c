@@ -73,8 +73,7 @@ static enum seam_status turn_page(struct wal *w, seam_lsn_t *p, struct seam_faul
     st = ring_room(w, place, f);
     if (st != SEAM_OK) return st;
     ring_zero(w, *p, (size_t)(place - WAL_SEGMENT_HEADER - *p));
-    wal_segment_header_put(header, &w->meta, place / w->meta.segment_bytes,
-                           seam_clock_wall_us(w->o.clock));
+    wal_segment_header_put(header, &w->meta, w->history, place / w->meta.segment_bytes);
     ring_put(w, place - WAL_SEGMENT_HEADER, header, sizeof header);
     SEAM_TRACE(w->o.trace, "wal", "segment_turn", SEAM_TI("segment", place / w->meta.segment_bytes),
                SEAM_TI("lsn", place));

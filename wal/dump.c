@@ -19,18 +19,17 @@ static void hex_line(struct seam_buf *out, uint64_t at, const uint8_t *p, size_t
     seam_buf_str(out, "|\n");
 }
 
-static void dump_header(struct seam_buf *out, const uint8_t *h)
+static void dump_header(struct seam_buf *out, const uint8_t *h, const struct wal_log_meta *m,
+                        uint64_t number)
 {
     seam_buf_printf(out, "segment header (64 bytes)\n");
     for (size_t i = 0; i < WAL_SEGMENT_HEADER; i += 16) hex_line(out, i, h + i, 16);
     seam_buf_printf(out,
-                    "  magic %.8s  version %" PRIu32 "  segment %u bytes  log id %" PRIx64 "\n",
-                    (const char *)h, seam_get_u32(h + 8), 1u << (seam_get_u32(h + 12) & 31),
-                    seam_get_u64(h + 16));
+                    "  magic %.8s  version %u  segment %" PRIu64 " bytes  log id %" PRIx64 "\n",
+                    (const char *)h, (unsigned)seam_get_u16(h + 8), m->segment_bytes, m->log_id);
     seam_buf_printf(
-        out, "  number %" PRIu64 "  start LSN %" PRIu64 "  wall_us %" PRId64 "  crc %08x %s\n",
-        seam_get_u64(h + 24), seam_get_u64(h + 32), (int64_t)seam_get_u64(h + 40),
-        seam_get_u32(h + 60), seam_get_u32(h + 60) == seam_crc32c(0, h, 60) ? "ok" : "WRONG");
+        out, "  number %" PRIu64 "  start LSN %" PRIu64 "  history %016" PRIx64 "  crc %08x ok\n",
+        number, number * m->segment_bytes, m->history, seam_get_u32(h + 60));
 }
 
 static void dump_record(struct seam_buf *out, const uint8_t *p, uint64_t at, seam_lsn_t lsn,
@@ -77,15 +76,10 @@ enum seam_status wal_dump(struct seam_io *io, const char *segment_path_, uint64_
 
     if (st == SEAM_OK) st = wal_window_at(&w, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
     if (st != SEAM_OK) goto done;
-    if (p == NULL || memcmp(p, WAL_SEGMENT_MAGIC, 8) != 0 || seam_get_u32(p + 12) < 16 ||
-        seam_get_u32(p + 12) > 30) {
-        st = seam_fault_set(f, SEAM_CORRUPT, segment_path_, 0, "not a segment of a log");
-        goto done;
-    }
-    if (from < WAL_SEGMENT_HEADER) dump_header(out, p);
-    m.log_id = seam_get_u64(p + 16);
-    m.segment_bytes = 1ull << seam_get_u32(p + 12);
-    number = seam_get_u64(p + 24);
+    st = wal_segment_header_read(p, p == NULL ? 0 : WAL_SEGMENT_HEADER, segment_path_, &m, &number,
+                                 f);
+    if (st != SEAM_OK) goto done;
+    if (from < WAL_SEGMENT_HEADER) dump_header(out, p, &m, number);
     salt = wal_record_salt(m.log_id);
     at = from < WAL_SEGMENT_HEADER ? WAL_SEGMENT_HEADER : wal_round8(from);
     for (size_t n = 0; n < max && at + WAL_RECORD_HEADER <= m.segment_bytes; n++) {

@@ -1,10 +1,25 @@
 /* flush - the leader's work: ring to file, file to disk, positions to readers. */
 #include "wal/internal.h"
 
+/* A writer that was declared dead may still hold it (a stopped process, a forked child); what is published is ours all the
+ * same, readers look at the log meanwhile, and the lock is tried again. */
+enum seam_status wal_page_hold(struct wal *w, struct seam_fault *f)
+{
+    struct seam_fault why = {0};
+    enum seam_status st = seam_file_lock(w->live, true, &why);
+
+    atomic_store(&w->held, st == SEAM_OK);
+    if (st == SEAM_OK || st == SEAM_CONFLICT) return SEAM_OK;
+    seam_fault_give(f, &why);
+    return st;
+}
+
 void wal_publish(struct wal *w, seam_lsn_t whole, bool synced)
 {
     struct wal_shared *s = w->shared;
 
+    if (seam_unlikely(!atomic_load_explicit(&w->held, memory_order_relaxed)))
+        (void)wal_page_hold(w, NULL);
     if (synced) {
         atomic_store_explicit(&s->not_durable, ~whole, memory_order_relaxed);
         atomic_store_explicit(&s->durable, whole, memory_order_release);

@@ -120,6 +120,21 @@ static enum seam_status load(struct seam_io *io, const char *dir, uint64_t log_i
     return st;
 }
 
+enum seam_status wal_history_newest(struct seam_io *io, const char *dir, uint64_t log_id,
+                                    uint64_t *id, struct seam_fault *f)
+{
+    struct wal_history *list = NULL;
+    struct seam_fault why = {0};
+    size_t count = 0;
+    enum seam_status st = load(io, dir, log_id, &list, &count, &why);
+
+    *id = count > 0 ? list[count - 1].id : 0;
+    free(list);
+    if (st == SEAM_NOT_FOUND) return SEAM_OK;
+    if (st != SEAM_OK) seam_fault_give(f, &why);
+    return st;
+}
+
 enum seam_status wal_histories(struct seam_io *io, const char *dir, struct wal_history **out,
                                size_t *count, struct seam_fault *f)
 {

@@ -30,6 +30,9 @@ static_assert((int)WINDOW_BYTES >= 2 * (int)WAL_FRAGMENT_MAX, "a fragment fits a
 /* ---- names and headers (segment.c) ---- */
 struct wal_log_meta {
     uint64_t log_id, segment_bytes, oldest_segment;
+    seam_lsn_t
+        durable; /* all before this had been synced when log.meta was written: never too high */
+    uint64_t history; /* the opening that ended by closing cleanly, at `durable` */
 };
 SEAM_MUST_USE enum seam_status wal_meta_load(struct seam_io *io, const char *dir,
                                              struct wal_log_meta *m, struct seam_fault *f);
@@ -39,7 +42,11 @@ SEAM_MUST_USE enum seam_status wal_segment_path(char out[SEAM_PATH_MAX_BYTES], c
                                                 uint64_t number, struct seam_fault *f);
 bool wal_segment_name_parse(const char *name, uint64_t *number);
 void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
-                            uint64_t number, int64_t wall_us);
+                            uint64_t history, uint64_t number);
+/* For a dump: the log's meta and the segment's number as its head says. Faults as the head's decoder. */
+SEAM_MUST_USE enum seam_status wal_segment_header_read(const uint8_t *h, size_t n, const char *path,
+                                                       struct wal_log_meta *m, uint64_t *number,
+                                                       struct seam_fault *f);
 /* SEAM_OK: the header of segment `number` of this log; SEAM_NOT_FOUND: a well-formed header of another
  * number (recycled), or all zeros; SEAM_CORRUPT otherwise. No fault is set. */
 enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER],
@@ -92,6 +99,63 @@ SEAM_MUST_USE enum seam_status wal_scan_beyond(struct wal_window *w, const struc
                                                seam_lsn_t *vouched, seam_lsn_t *last_end,
                                                struct seam_fault *f);
 
+/* ---- where the log ends (tail.c) ---- */
+struct wal_tail {
+    struct seam_io *io;
+    const char *dir;
+    struct wal_log_meta meta;
+    struct wal_window window;
+    struct wal_segment_list list;
+    size_t first;          /* index in list of the oldest kept segment */
+    size_t last;           /* index of the last segment with a valid header */
+    bool empty;            /* no segment has a valid header */
+    seam_lsn_t promised;   /* log.meta and the shared page say that all before it had been synced */
+    seam_lsn_t floor;      /* likewise, the records of the last segment too */
+    seam_lsn_t end;        /* P */
+    seam_lsn_t beyond_end; /* valid fragments after P end here; SEAM_LSN_NONE: none */
+    uint32_t before;       /* crc of the record that ends at P, when it is in the last segment */
+};
+/* Changes nothing. SEAM_CORRUPT: damage before what had been durable. Free in any case. */
+SEAM_MUST_USE enum seam_status wal_tail_find(struct wal_tail *t, struct seam_io *io,
+                                             const char *dir, const struct wal_log_meta *m,
+                                             seam_lsn_t page_vouched, struct seam_fault *f);
+void wal_tail_free(struct wal_tail *t);
+/* Was the log closed cleanly by its last writer? Then it ends at m->durable, and nobody need look for the end. */
+SEAM_MUST_USE enum seam_status wal_tail_closed(struct seam_io *io, const char *dir,
+                                               const struct wal_log_meta *m, bool *closed,
+                                               struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_tail_segment(struct wal_tail *t, uint64_t number,
+                                                struct seam_fault *f);
+enum seam_status wal_tail_damaged(struct wal_tail *t, uint64_t number, uint64_t at, const char *why,
+                                  struct seam_fault *f);
+
+/* ---- what a process that is not the writer knows (view.c) ----
+ *
+ *   a living writer holds the lock on DIR/shared ?  -- yes -->  the page it publishes in
+ *                                                   -- no --->  log.meta, when the log was closed cleanly; else the
+ *                                                               log's own bytes (tail.c)
+ *
+ * The kernel keeps that lock on the very file that is mapped, for as long as its holder lives and no longer than this
+ * boot: so a page that is older than the log, or another log's, is never believed. */
+struct wal_view {
+    struct seam_io *io;
+    const char *dir;
+    struct wal_log_meta meta;
+    _Atomic(struct wal_shared *) page; /* NULL: there is none, or it cannot be mapped */
+    bool writable;                     /* the page may be written: a sleeper can say so */
+    bool trusted;                      /* a living writer publishes in it */
+    seam_lsn_t oldest, durable, visible;
+};
+SEAM_MUST_USE enum seam_status wal_view_open(struct wal_view *v, struct seam_io *io,
+                                             const char *dir, struct seam_fault *f);
+/* For reading whatever is there: nobody is asked where it ends. */
+SEAM_MUST_USE enum seam_status wal_view_bare(struct wal_view *v, struct seam_io *io,
+                                             const char *dir, struct seam_fault *f);
+void wal_view_close(struct wal_view *v);
+/* Looks again, whoever has to be asked. */
+SEAM_MUST_USE enum seam_status wal_view_refresh(struct wal_view *v, struct seam_fault *f);
+bool wal_view_writer(const struct wal_view *v); /* does somebody publish now? one look at a lock */
+
 /* ---- the writer ---- */
 struct wal {
     struct wal_options o;
@@ -101,6 +165,9 @@ struct wal {
     char dir[SEAM_PATH_MAX_BYTES];
     struct seam_file *lock;
     struct seam_fork_mark mark;
+    struct seam_file
+        *live; /* DIR/shared: what is published there may be believed while we hold its lock */
+    _Atomic bool held;
     struct wal_shared *shared;
 
     pthread_mutex_t append_mutex;
@@ -147,6 +214,10 @@ SEAM_MUST_USE enum seam_status wal_recover(struct wal *w, struct wal_recovered *
 SEAM_MUST_USE enum seam_status wal_history_begin(struct wal *w, const struct wal_recovered *rec,
                                                  uint32_t before, struct seam_fault *f);
 uint64_t wal_id_new(struct wal *w, uint64_t salt);
+/* The id of the newest entry; 0: there is no list. */
+SEAM_MUST_USE enum seam_status wal_history_newest(struct seam_io *io, const char *dir,
+                                                  uint64_t log_id, uint64_t *id,
+                                                  struct seam_fault *f);
 enum seam_status wal_poison(struct wal *w, const struct seam_fault *cause,
                             struct seam_fault *f); /* group.c */
 enum seam_status wal_healthy(struct wal *w, struct seam_fault *f);
@@ -160,6 +231,7 @@ SEAM_MUST_USE enum seam_status wal_flush_now(struct wal *w, bool sync, struct se
 SEAM_MUST_USE enum seam_status wal_segment_make(struct wal *w, uint64_t number, bool fill,
                                                 struct seam_file **out, uint64_t *size,
                                                 struct seam_fault *f);
+enum seam_status wal_page_hold(struct wal *w, struct seam_fault *f);
 void wal_publish(struct wal *w, seam_lsn_t whole, bool synced);
 
 #endif

@@ -1,6 +1,6 @@
 /* reader - following the log from any process.
  *
- * Reads up to what the shared page calls visible and never past it. Bytes come in chunks of up to
+ * Reads up to what is visible (wal_view, internal.h) and never past it. Bytes come in chunks of up to
  * 1 MiB by one read each (a mapping would be no faster: the page cache copies at over 20 GB/s, and
  * a recycled segment must not change under a pointer that was checked). A whole record is handed
  * out where it lies in the chunk; only records of several fragments are copied together. */
@@ -11,10 +11,9 @@
 struct wal_reader {
     struct seam_io *io;
     char dir[SEAM_PATH_MAX_BYTES];
-    struct wal_log_meta meta;
+    struct wal_view view;
     uint64_t salt;
     unsigned flags;
-    struct wal_shared *shared;
     struct wal_window window;
     uint64_t segment;       /* open in window, when window.file is set */
     seam_lsn_t position;    /* end of the last record returned, or where we began */
@@ -26,24 +25,33 @@ struct wal_reader {
 
 static seam_lsn_t oldest_kept(struct wal_reader *r)
 {
-    uint64_t oldest = atomic_load(&r->shared->oldest);
+    struct wal_shared *page = atomic_load(&r->view.page);
 
-    if (atomic_load(&r->shared->magic) == SHARED_MAGIC && oldest != 0 &&
-        (r->flags & WAL_READ_ALL) == 0)
-        return oldest;
-    return r->meta.oldest_segment * r->meta.segment_bytes + WAL_SEGMENT_HEADER;
+    if (r->flags & WAL_READ_ALL)
+        return r->view.meta.oldest_segment * r->view.meta.segment_bytes + WAL_SEGMENT_HEADER;
+    return r->view.trusted ? atomic_load(&page->oldest) : r->view.oldest;
 }
 
+/* How far one may read now. With a living writer one load of its page; without one, one look whether there is one now. */
 static seam_lsn_t look(struct wal_reader *r)
 {
-    if (r->flags & WAL_READ_ALL) {
+    struct wal_shared *page = atomic_load(&r->view.page);
+
+    if (r->flags & WAL_READ_ALL)
         r->visible = SEAM_LSN_MAX - WAL_SEGMENT_MAX;
-    } else if (atomic_load(&r->shared->magic) == SHARED_MAGIC &&
-               atomic_load(&r->shared->log_id) == r->meta.log_id) {
-        r->visible = atomic_load_explicit(&r->shared->visible, memory_order_acquire);
-    } else {
-        r->visible = SEAM_LSN_NONE;
-    }
+    else if (r->view.trusted)
+        r->visible = atomic_load_explicit(&page->visible, memory_order_acquire);
+    else if (wal_view_writer(&r->view) && wal_view_refresh(&r->view, NULL) == SEAM_OK)
+        r->visible = r->view.visible;
+    return r->visible;
+}
+
+/* The same, but whoever must be asked is asked. A log that cannot be read now shows what it showed before. */
+static seam_lsn_t look_again(struct wal_reader *r)
+{
+    if (r->flags & WAL_READ_ALL) return look(r);
+    if (wal_view_refresh(&r->view, NULL) == SEAM_OK && r->view.visible > r->visible)
+        r->visible = r->view.visible;
     return r->visible;
 }
 
@@ -66,11 +74,12 @@ enum seam_status wal_reader_open(struct seam_io *io, const char *dir, seam_lsn_t
              : seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "path is too long");
     if (st == SEAM_OK) {
         memcpy(r->dir, dir, strlen(dir) + 1);
-        st = wal_meta_load(io, dir, &r->meta, f);
+        st = flags & WAL_READ_ALL ? wal_view_bare(&r->view, io, r->dir, f)
+                                  : wal_view_open(&r->view, io, r->dir, f);
     }
-    if (st == SEAM_OK) st = wal_shared_map(io, dir, &r->shared, f);
     if (st == SEAM_OK) {
-        r->salt = wal_record_salt(r->meta.log_id);
+        r->visible = r->view.visible;
+        r->salt = wal_record_salt(r->view.meta.log_id);
         st = wal_reader_seek(r, at, f);
     }
     if (st != SEAM_OK) {
@@ -85,7 +94,7 @@ void wal_reader_close(struct wal_reader *r)
 {
     if (r == NULL) return;
     wal_window_free(&r->window);
-    wal_shared_unmap(r->io, r->shared);
+    wal_view_close(&r->view);
     seam_buf_free(&r->joined);
     free(r);
 }
@@ -95,10 +104,10 @@ enum seam_status wal_reader_seek(struct wal_reader *r, seam_lsn_t at, struct sea
     seam_lsn_t oldest = oldest_kept(r);
 
     if (at == SEAM_LSN_NONE) at = oldest;
-    if (wal_record_place(at, r->meta.segment_bytes) < oldest)
+    if (wal_record_place(at, r->view.meta.segment_bytes) < oldest)
         return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, at, "the log is kept from LSN %llu on",
                               (unsigned long long)oldest);
-    if (at % 8 != 0 || (at > look(r) && at != oldest))
+    if (at % 8 != 0 || (at > wal_reader_visible(r) && at != oldest))
         return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, at,
                               "not a position of this log, which is visible up to LSN %llu",
                               (unsigned long long)r->visible);
@@ -113,18 +122,51 @@ seam_lsn_t wal_reader_position(const struct wal_reader *r)
 }
 seam_lsn_t wal_reader_visible(struct wal_reader *r)
 {
-    return look(r);
+    return r->view.trusted ? look(r) : look_again(r);
 }
 
 void wal_reader_wake(struct wal_reader *r)
 {
+    struct wal_shared *page = atomic_load(&r->view.page);
+
     atomic_store(&r->stop, true);
-    wal_shared_wake(r->shared);
+    if (page != NULL && r->view.writable) wal_shared_wake(page);
+}
+
+enum { POLL_NS = 50000000 }; /* how long a reader sleeps before it looks who writes now */
+
+/* Sleeps for at most ns: on the page where it can be said that somebody sleeps there. */
+static enum seam_status nap(struct wal_reader *r, uint64_t ns)
+{
+    struct seam_clock *clock = seam_clock_real();
+    struct wal_shared *page = atomic_load(&r->view.page);
+
+    if (page != NULL && r->view.writable)
+        return wal_shared_wait(page, r->view.trusted ? r->position : SEAM_LSN_MAX, &r->stop, ns);
+    clock->sleep_us(clock, ns / 1000);
+    return atomic_exchange(&r->stop, false) ? SEAM_OK : SEAM_TIMEOUT;
 }
 
 enum seam_status wal_reader_wait(struct wal_reader *r, uint64_t timeout_ns)
 {
-    return wal_shared_wait(r->shared, r->position, &r->stop, timeout_ns);
+    struct seam_clock *clock = seam_clock_real();
+    uint64_t start = seam_clock_mono_ns(clock);
+
+    for (;;) {
+        uint64_t gone, left = timeout_ns, slice;
+
+        if (wal_reader_visible(r) > r->position) return SEAM_OK;
+        gone = seam_clock_mono_ns(clock) - start;
+        if (timeout_ns != UINT64_MAX) {
+            if (gone >= timeout_ns) return SEAM_TIMEOUT;
+            left = timeout_ns - gone;
+        }
+        slice = left < POLL_NS ? left : POLL_NS;
+        if (nap(r, slice) == SEAM_OK) return SEAM_OK;
+        /* Back before its time, and nothing came: a signal. Whoever sent it wants to be noticed. */
+        if (seam_clock_mono_ns(clock) - start < gone + slice) return SEAM_TIMEOUT;
+        r->view.trusted = r->view.trusted && wal_view_writer(&r->view);
+    }
 }
 
 /* Bytes at `lsn` are not a record: recycled under us, not there yet (offline), or damaged? */
@@ -140,9 +182,9 @@ static enum seam_status no_record(struct wal_reader *r, seam_lsn_t lsn, const ch
         return seam_fault_set(f, SEAM_NOT_FOUND, r->dir, lsn,
                               "the log was recycled under its reader; it is kept from LSN %llu on",
                               (unsigned long long)oldest);
-    if (wal_segment_path(path, r->dir, lsn / r->meta.segment_bytes, NULL) != SEAM_OK)
+    if (wal_segment_path(path, r->dir, lsn / r->view.meta.segment_bytes, NULL) != SEAM_OK)
         path[0] = '\0';
-    return seam_fault_set(f, SEAM_CORRUPT, path, lsn % r->meta.segment_bytes, "%s", why);
+    return seam_fault_set(f, SEAM_CORRUPT, path, lsn % r->view.meta.segment_bytes, "%s", why);
 }
 
 static enum seam_status enter(struct wal_reader *r, uint64_t segment, struct seam_fault *f)
@@ -155,7 +197,7 @@ static enum seam_status enter(struct wal_reader *r, uint64_t segment, struct sea
     if (st != SEAM_OK) return st;
     st = wal_window_open(&r->window, r->io, path, &why);
     if (st == SEAM_NOT_FOUND)
-        return no_record(r, segment * r->meta.segment_bytes + WAL_SEGMENT_HEADER,
+        return no_record(r, segment * r->view.meta.segment_bytes + WAL_SEGMENT_HEADER,
                          "segment is missing", f);
     /* Bounded to the header, so that the chunk starts at the position asked for. */
     if (st == SEAM_OK)
@@ -164,9 +206,9 @@ static enum seam_status enter(struct wal_reader *r, uint64_t segment, struct sea
         if (f != NULL && f->status == SEAM_OK) *f = why;
         return st;
     }
-    if (p == NULL || wal_segment_header_check(p, &r->meta, segment) != SEAM_OK) {
+    if (p == NULL || wal_segment_header_check(p, &r->view.meta, segment) != SEAM_OK) {
         wal_window_close(&r->window);
-        return no_record(r, segment * r->meta.segment_bytes + WAL_SEGMENT_HEADER,
+        return no_record(r, segment * r->view.meta.segment_bytes + WAL_SEGMENT_HEADER,
                          "segment header is damaged", f);
     }
     r->segment = segment;
@@ -177,7 +219,7 @@ static enum seam_status enter(struct wal_reader *r, uint64_t segment, struct sea
 static enum seam_status fragment(struct wal_reader *r, seam_lsn_t *lsn, const uint8_t **out,
                                  struct seam_fault *f)
 {
-    uint64_t S = r->meta.segment_bytes, at, limit;
+    uint64_t S = r->view.meta.segment_bytes, at, limit;
     const uint8_t *p;
     enum seam_status st;
 
@@ -206,11 +248,11 @@ enum { RESYNC_BYTES = 32 << 10 }; /* a search by halves looks at little in each 
 
 enum seam_status wal_reader_resync(struct wal_reader *r, seam_lsn_t at, struct seam_fault *f)
 {
-    uint64_t S = r->meta.segment_bytes;
+    uint64_t S = r->view.meta.segment_bytes;
     seam_lsn_t oldest = oldest_kept(r), lsn = wal_round8(at);
 
     if (lsn < oldest) lsn = oldest;
-    for (look(r); lsn < r->visible;) {
+    for (wal_reader_visible(r); lsn < r->visible;) {
         uint64_t in = lsn % S, limit, probe;
         const uint8_t *p;
         enum seam_status st = SEAM_OK;

@@ -7,17 +7,11 @@
  *   | header | record   | record   |         | record   | zeros (< 24) |
  *   +--------+----------+----------+-- ... --+----------+--------------+
  *
- * Segment header
- *   off size field       a reader demands
- *   0   8    magic       "SEAMWAL1"
- *   8   4    version     1
- *   12  4    segment     log2 of segment_bytes, as in log.meta
- *   16  8    log id      as in log.meta
- *   24  8    number      as in the file's name; another number: a recycled file not yet used again
- *   32  8    start       number * segment_bytes
- *   40  8    wall_us     when it was begun
- *   48  12   zeros
- *   60  4    crc         crc32c of bytes [0,60)
+ * Segment header: a file head (engine/io/filehead.h), magic "SEAMWAL1", version 2
+ *   file id   the log's, as in log.meta
+ *   history   the opening that began the segment (DIR/histories)
+ *   lsn       number * segment_bytes; another number than the file name's: a recycled file not yet used again
+ *   extra     log2 of segment_bytes, as in log.meta
  *
  * Record (a whole one, or a fragment of one); always begins and ends at a multiple of 8
  *
@@ -41,9 +35,11 @@
  * When fewer than WAL_RECORD_TAIL_MIN bytes remain in a segment they are zeros, and the next record
  * begins after the next segment's header.
  *
- * log.meta (written atomically at creation and by each trim)
- *   0   8  magic "SEAMLOGM"    8  4  version 1     12 4  log2 of segment_bytes
- *   16  8  log id              24 8  oldest segment kept      32 4 zeros      36 4 crc of [0,36) */
+ * log.meta (written atomically at creation, by each trim, and by a clean close)
+ *   0  file head, magic "SEAMLOGM", version 2: file id the log's, lsn the start of the oldest segment kept,
+ *      extra log2 of segment_bytes, history the opening that closed cleanly (0: none has)
+ *   64 8 durable  everything before it had been synced      72 4 zeros      76 4 crc of [64,76)
+ * When the history is the newest of DIR/histories the log was closed cleanly and ends at `durable`. */
 #ifndef SEAM_WAL_RECORD_H
 #define SEAM_WAL_RECORD_H
 
@@ -65,15 +61,15 @@ enum {
     WAL_RECORD_TAIL_MIN = 24, /* a header and 8 bytes: less than this is padding */
     WAL_RECORD_FIRST = 1,
     WAL_RECORD_LAST = 2,
-    WAL_META_SIZE = 40,
+    WAL_META_DURABLE = 64,
+    WAL_META_CRC = 76,
+    WAL_META_SIZE = 80,
 };
 static_assert(WAL_RECORD_CHECK + 2 == WAL_RECORD_HEADER, "record header has no gap");
 static_assert(WAL_RECORD_TAIL_MIN == WAL_RECORD_HEADER + 8,
               "a first fragment carries at least 8 bytes");
 
 #define WAL_RECORD_BACK_NONE UINT32_MAX
-#define WAL_SEGMENT_MAGIC    "SEAMWAL1"
-#define WAL_META_MAGIC       "SEAMLOGM"
 
 static inline uint64_t wal_round8(uint64_t n)
 {

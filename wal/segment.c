@@ -1,29 +1,61 @@
-#include "wal/internal.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "engine/io/filehead.h"
+#include "wal/internal.h"
 
 static uint32_t log2_of(uint64_t n)
 {
     return (uint32_t)__builtin_ctzll(n);
 }
 
+#define WAY_OUT "make the log's folder again from a copy, or convert it with seam upgrade"
+static const struct seam_filehead_format meta_format = {
+    .magic = "SEAMLOGM", .version = 2, .name = "the description of a log", .way_out = WAY_OUT};
+static const struct seam_filehead_format segment_format = {
+    .magic = "SEAMWAL1", .version = 2, .name = "a segment of a log", .way_out = WAY_OUT};
+
 enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struct wal_log_meta *m,
                                 struct seam_fault *f)
 {
+    struct seam_filehead head = {.owner.history = m->history,
+                                 .file_id = m->log_id,
+                                 .lsn = m->oldest_segment * m->segment_bytes,
+                                 .extra = log2_of(m->segment_bytes)};
     uint8_t b[WAL_META_SIZE] = {0};
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = seam_path_join(path, dir, "log.meta", f);
 
     if (st != SEAM_OK) return st;
-    memcpy(b, WAL_META_MAGIC, 8);
-    seam_put_u32(b + 8, 1);
-    seam_put_u32(b + 12, log2_of(m->segment_bytes));
-    seam_put_u64(b + 16, m->log_id);
-    seam_put_u64(b + 24, m->oldest_segment);
-    seam_put_u32(b + 36, seam_crc32c(0, b, 36));
+    seam_filehead_encode(&meta_format, &head, b);
+    seam_put_u64(b + WAL_META_DURABLE, m->durable);
+    seam_put_u32(b + WAL_META_CRC,
+                 seam_crc32c(0, b + WAL_META_DURABLE, WAL_META_CRC - WAL_META_DURABLE));
     return seam_io_write_atomic(io, path, b, sizeof b, f);
+}
+
+static enum seam_status meta_parse(const struct seam_buf *b, const char *path,
+                                   struct wal_log_meta *m, struct seam_fault *f)
+{
+    struct seam_filehead head;
+    enum seam_status st = seam_filehead_decode(&meta_format, b->data, b->size, path, 0, &head, f);
+
+    if (st != SEAM_OK) return st;
+    if (b->size != WAL_META_SIZE ||
+        seam_get_u32(b->data + WAL_META_CRC) !=
+            seam_crc32c(0, b->data + WAL_META_DURABLE, WAL_META_CRC - WAL_META_DURABLE))
+        return seam_fault_set(f, SEAM_CORRUPT, path, WAL_META_CRC,
+                              "checksum of the log's description is wrong");
+    if (head.extra < log2_of(WAL_SEGMENT_MIN) || head.extra > log2_of(WAL_SEGMENT_MAX) ||
+        head.lsn % (1ull << head.extra) != 0 || head.lsn > INT64_MAX)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 48, "a log of an unknown shape");
+    *m = (struct wal_log_meta){.log_id = head.file_id,
+                               .segment_bytes = 1ull << head.extra,
+                               .oldest_segment = head.lsn >> head.extra,
+                               .durable = seam_get_u64(b->data + WAL_META_DURABLE),
+                               .history = head.owner.history};
+    return SEAM_OK;
 }
 
 enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_log_meta *m,
@@ -31,33 +63,13 @@ enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_l
 {
     struct seam_buf b = {0};
     char path[SEAM_PATH_MAX_BYTES];
-    uint32_t bits;
     enum seam_status st = seam_path_join(path, dir, "log.meta", f);
 
     if (st != SEAM_OK) return st;
     if (!seam_io_exists(io, path))
         return seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "there is no log here");
     st = seam_io_read_all(io, path, 4096, &b, f);
-    if (st != SEAM_OK) goto done;
-    if (b.size != WAL_META_SIZE || memcmp(b.data, WAL_META_MAGIC, 8) != 0) {
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 0, "not the description of a log");
-        goto done;
-    }
-    if (seam_get_u32(b.data + 36) != seam_crc32c(0, b.data, 36)) {
-        st =
-            seam_fault_set(f, SEAM_CORRUPT, path, 36, "checksum of the log's description is wrong");
-        goto done;
-    }
-    bits = seam_get_u32(b.data + 12);
-    if (seam_get_u32(b.data + 8) != 1 || bits < log2_of(WAL_SEGMENT_MIN) ||
-        bits > log2_of(WAL_SEGMENT_MAX) || seam_get_u64(b.data + 24) >= UINT64_MAX >> (bits + 1)) {
-        st = seam_fault_set(f, SEAM_CORRUPT, path, 8, "a log of an unknown version or shape");
-        goto done;
-    }
-    m->segment_bytes = 1ull << bits;
-    m->log_id = seam_get_u64(b.data + 16);
-    m->oldest_segment = seam_get_u64(b.data + 24);
-done:
+    if (st == SEAM_OK) st = meta_parse(&b, path, m, f);
     seam_buf_free(&b);
     return st;
 }
@@ -90,32 +102,45 @@ bool wal_segment_name_parse(const char *name, uint64_t *number)
 }
 
 void wal_segment_header_put(uint8_t h[WAL_SEGMENT_HEADER], const struct wal_log_meta *m,
-                            uint64_t number, int64_t wall_us)
+                            uint64_t history, uint64_t number)
 {
-    memset(h, 0, WAL_SEGMENT_HEADER);
-    memcpy(h, WAL_SEGMENT_MAGIC, 8);
-    seam_put_u32(h + 8, 1);
-    seam_put_u32(h + 12, log2_of(m->segment_bytes));
-    seam_put_u64(h + 16, m->log_id);
-    seam_put_u64(h + 24, number);
-    seam_put_u64(h + 32, number * m->segment_bytes);
-    seam_put_u64(h + 40, (uint64_t)wall_us);
-    seam_put_u32(h + 60, seam_crc32c(0, h, 60));
+    struct seam_filehead head = {.owner.history = history,
+                                 .file_id = m->log_id,
+                                 .lsn = number * m->segment_bytes,
+                                 .extra = log2_of(m->segment_bytes)};
+
+    seam_filehead_encode(&segment_format, &head, h);
 }
 
 enum seam_status wal_segment_header_check(const uint8_t h[WAL_SEGMENT_HEADER],
                                           const struct wal_log_meta *m, uint64_t number)
 {
     static const uint8_t zeros[WAL_SEGMENT_HEADER];
+    struct seam_filehead head;
 
     if (memcmp(h, zeros, WAL_SEGMENT_HEADER) == 0) return SEAM_NOT_FOUND;
-    if (memcmp(h, WAL_SEGMENT_MAGIC, 8) != 0 || seam_get_u32(h + 60) != seam_crc32c(0, h, 60))
+    if (seam_filehead_decode(&segment_format, h, WAL_SEGMENT_HEADER, "", 0, &head, NULL) !=
+            SEAM_OK ||
+        head.file_id != m->log_id || head.extra != log2_of(m->segment_bytes) ||
+        head.lsn % m->segment_bytes != 0)
         return SEAM_CORRUPT;
-    if (seam_get_u32(h + 8) != 1 || seam_get_u32(h + 12) != log2_of(m->segment_bytes))
-        return SEAM_CORRUPT;
-    if (seam_get_u64(h + 16) != m->log_id) return SEAM_CORRUPT;
-    if (seam_get_u64(h + 24) != number) return SEAM_NOT_FOUND;
-    return seam_get_u64(h + 32) == number * m->segment_bytes ? SEAM_OK : SEAM_CORRUPT;
+    return head.lsn == number * m->segment_bytes ? SEAM_OK : SEAM_NOT_FOUND;
+}
+
+enum seam_status wal_segment_header_read(const uint8_t *h, size_t n, const char *path,
+                                         struct wal_log_meta *m, uint64_t *number,
+                                         struct seam_fault *f)
+{
+    struct seam_filehead head;
+    enum seam_status st = seam_filehead_decode(&segment_format, h, n, path, 0, &head, f);
+
+    if (st != SEAM_OK) return st;
+    if (head.extra < log2_of(WAL_SEGMENT_MIN) || head.extra > log2_of(WAL_SEGMENT_MAX))
+        return seam_fault_set(f, SEAM_CORRUPT, path, 56, "a segment of an unknown size");
+    *m = (struct wal_log_meta){
+        .log_id = head.file_id, .segment_bytes = 1ull << head.extra, .history = head.owner.history};
+    *number = head.lsn >> head.extra;
+    return SEAM_OK;
 }
 
 enum seam_status wal_segment_list(struct seam_io *io, const char *dir, struct wal_segment_list *out,

@@ -1,16 +1,19 @@
 #include "wal/shared.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "engine/base/clock.h"
 #include "engine/base/thread.h"
 
-enum seam_status wal_shared_map(struct seam_io *io, const char *dir, struct wal_shared **out,
-                                struct seam_fault *f)
+enum seam_status wal_shared_map(struct seam_io *io, const char *dir, enum seam_map_mode mode,
+                                struct wal_shared **out, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
     void *p = NULL;
     enum seam_status st = seam_path_join(path, dir, "shared", f);
 
-    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_SIZE, SEAM_MAP_MAKE, &p, f);
+    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_SIZE, mode, &p, f);
     if (st == SEAM_OK) *out = p;
     return st;
 }
@@ -58,4 +61,34 @@ seam_lsn_t wal_shared_vouches(struct wal_shared *s, uint64_t log_id)
     if (atomic_load(&s->magic) != SHARED_MAGIC || atomic_load(&s->log_id) != log_id)
         return SEAM_LSN_NONE;
     return atomic_load(&s->not_durable) == ~durable ? durable : SEAM_LSN_NONE;
+}
+
+void wal_shared_trouble(struct wal_shared *s, const struct seam_fault *why, int64_t wall_us)
+{
+    bool news = why != NULL || atomic_load(&s->trouble_status) != SEAM_OK;
+    bool first = atomic_load(&s->trouble_status) == SEAM_OK;
+
+    if (!news) return;
+    atomic_fetch_or(&s->trouble_version, 1);
+    if (first) atomic_store(&s->trouble_us, wall_us);
+    atomic_store(&s->trouble_status, why != NULL ? (uint32_t)why->status : (uint32_t)SEAM_OK);
+    if (why != NULL) (void)seam_fault_text(why, s->trouble, sizeof s->trouble);
+    atomic_fetch_add(&s->trouble_version, 1);
+}
+
+bool wal_shared_trouble_read(struct wal_shared *s, enum seam_status *st, int64_t *wall_us,
+                             char why[WAL_TROUBLE_MAX])
+{
+    enum { TRIES = 100 };
+
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t version = atomic_load(&s->trouble_version);
+
+        *st = (enum seam_status)atomic_load(&s->trouble_status);
+        *wall_us = atomic_load(&s->trouble_us);
+        memcpy(why, s->trouble, WAL_TROUBLE_MAX);
+        why[WAL_TROUBLE_MAX - 1] = '\0';
+        if (version % 2 == 0 && atomic_load(&s->trouble_version) == version) break;
+    }
+    return *st != SEAM_OK;
 }

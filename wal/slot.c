@@ -206,7 +206,7 @@ enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock, co
     }
     *slot = (struct wal_slot){.io = io, .clock = clock, .info = s};
     (void)snprintf(slot->dir, sizeof slot->dir, "%s", dir);
-    st = wal_shared_map(io, dir, &slot->shared, f);
+    st = wal_shared_map(io, dir, SEAM_MAP_MAKE, &slot->shared, f);
     if (st == SEAM_OK) st = slot_store(io, dir, m.log_id, &s, f);
     if (st != SEAM_OK) goto done;
     slot->claims = atomic_fetch_add(&slot->shared->claims, 1) + 1;
@@ -458,9 +458,10 @@ enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated, s
          * log.meta, and neither takes a half-done trim for damage. */
         m = w->meta;
         m.oldest_segment = until;
+        m.durable = atomic_load(&w->durable);
         st = wal_meta_store(w->o.io, w->dir, &m, f);
         if (st == SEAM_OK) {
-            w->meta.oldest_segment = until;
+            w->meta = m;
             atomic_store(&w->shared->oldest, until * S + WAL_SEGMENT_HEADER);
         }
         for (; st == SEAM_OK && number < until; number++) st = let_go(w, number, f);

@@ -73,10 +73,13 @@ static enum seam_status load_or_create(struct wal *w, bool *created, struct seam
     return wal_meta_store(w->o.io, w->dir, &w->meta, f);
 }
 
-static void publish_all(struct wal *w)
+/* From here on the page may be believed: its lock says that its writer lives. */
+static enum seam_status publish_all(struct wal *w, struct seam_fault *f)
 {
+    char path[SEAM_PATH_MAX_BYTES];
     struct wal_shared *s = w->shared;
     seam_lsn_t end = atomic_load(&w->durable);
+    enum seam_status st;
 
     atomic_store(&s->log_id, w->meta.log_id);
     atomic_store(&s->segment_bytes, w->meta.segment_bytes);
@@ -87,13 +90,19 @@ static void publish_all(struct wal *w)
     atomic_store(&s->written, end);
     atomic_store(&s->writer_pid, seam_process_id());
     atomic_store(&s->visible, end);
+    wal_shared_trouble(s, NULL, 0);
     atomic_store(&s->magic, SHARED_MAGIC);
-    wal_shared_wake(s);
+    st = seam_path_join(path, w->dir, "shared", f);
+    if (st == SEAM_OK) st = seam_file_open(w->o.io, path, SEAM_FILE_WRITE, &w->live, f);
+    if (st == SEAM_OK) st = wal_page_hold(w, f);
+    if (st == SEAM_OK) wal_shared_wake(s);
+    return st;
 }
 
 static void wal_free(struct wal *w)
 {
     if (w == NULL) return;
+    seam_file_close(w->live);
     seam_file_close(w->file);
     if (w->shared != NULL) wal_shared_unmap(w->o.io, w->shared);
     seam_file_close(w->lock);
@@ -144,7 +153,7 @@ enum seam_status wal_open(const char *dir, const struct wal_options *o, struct w
     if (st == SEAM_OK) st = seam_io_mkdir(w->o.io, dir, f);
     if (st == SEAM_OK) st = take_lock(w, f);
     if (st == SEAM_OK) st = load_or_create(w, &rec->created, f);
-    if (st == SEAM_OK) st = wal_shared_map(w->o.io, dir, &w->shared, f);
+    if (st == SEAM_OK) st = wal_shared_map(w->o.io, dir, SEAM_MAP_MAKE, &w->shared, f);
     if (st != SEAM_OK) goto done;
     w->salt = wal_record_salt(w->meta.log_id);
     w->ring_mask = w->o.buffer_bytes - 1;
@@ -161,7 +170,8 @@ enum seam_status wal_open(const char *dir, const struct wal_options *o, struct w
     w->archived = w->meta.oldest_segment;
     w->beat_ns = seam_clock_mono_ns(w->o.clock);
     w->beat_lsn = rec->end;
-    publish_all(w);
+    st = publish_all(w, f);
+    if (st != SEAM_OK) goto done;
     *out = w;
     w = NULL;
 done:
@@ -169,12 +179,25 @@ done:
     return st;
 }
 
+/* Where the log ends, for whoever opens it next: in checksummed, synced bytes, whatever becomes of the shared page. */
+static enum seam_status say_end(struct wal *w, struct seam_fault *f)
+{
+    w->meta.durable = atomic_load(&w->durable);
+    w->meta.history = w->history;
+    assert(w->meta.durable == atomic_load(&w->whole));
+    return wal_meta_store(w->o.io, w->dir, &w->meta, f);
+}
+
 enum seam_status wal_close(struct wal *w, struct seam_fault *f)
 {
     enum seam_status st;
 
     if (w == NULL) return SEAM_OK;
-    st = seam_forked(&w->mark) ? SEAM_OK : wal_flush(w, f);
+    st = SEAM_OK;
+    if (!seam_forked(&w->mark)) {
+        st = wal_flush(w, f);
+        if (st == SEAM_OK) st = say_end(w, f);
+    }
     if (atomic_load(&w->shared->writer_pid) == seam_process_id()) /* nobody has taken it over */
         atomic_store(&w->shared->writer_pid, 0);
     wal_free(w);
@@ -267,29 +290,4 @@ void wal_stats(struct wal *w, struct wal_stats *out)
     out->segments_recycled = atomic_load(&w->n_recycled);
     out->heartbeats = atomic_load(&w->n_beats);
     out->buffer_full = atomic_load(&w->buffer_full);
-}
-
-enum seam_status wal_state(struct seam_io *io, const char *dir, struct wal_state *out,
-                           struct seam_fault *f)
-{
-    struct wal_shared *s = NULL;
-    struct wal_log_meta m;
-    enum seam_status st = wal_meta_load(io, dir, &m, f);
-
-    if (st == SEAM_OK) st = wal_shared_map(io, dir, &s, f);
-    if (st != SEAM_OK) return st;
-    *out = (struct wal_state){.log_id = m.log_id,
-                              .segment_bytes = m.segment_bytes,
-                              .oldest = m.oldest_segment * m.segment_bytes + WAL_SEGMENT_HEADER};
-    if (atomic_load(&s->magic) == SHARED_MAGIC && atomic_load(&s->log_id) == m.log_id) {
-        out->durable = atomic_load(&s->durable);
-        out->written = atomic_load(&s->written);
-        out->visible = atomic_load(&s->visible);
-        out->writer_pid = atomic_load(&s->writer_pid);
-        out->durable_wall_us = atomic_load(&s->durable_wall_us);
-        out->syncs = atomic_load(&s->syncs);
-        out->writer_alive = out->writer_pid != 0 && seam_process_alive(out->writer_pid);
-    }
-    wal_shared_unmap(io, s);
-    return SEAM_OK;
 }

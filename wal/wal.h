@@ -12,8 +12,8 @@
  *
  *   DIR/0000000000000009.seg   a segment; preallocated, and recycled by renaming when nothing
  *                              needs it
- *   DIR/shared                 one page mapped by all: durable LSN, futex word, counters
- *                              (wal/shared.h)
+ *   DIR/shared                 one page mapped by all: durable LSN, futex word, counters (wal/shared.h);
+ *                              believed while a living writer holds its lock
  *   DIR/lock                   held by the one writer process
  *   DIR/NAME.slot              what a consumer still needs (retention), one small file each
  *   DIR/histories              one entry an opening for writing (wal/history.c)
@@ -27,7 +27,9 @@
  *  - Each record carries a CRC32C seeded with its own LSN, and the distance back to what was
  *    durable when it was appended. So after a crash a torn tail (cut off silently, counted) is told from
  *    damage in what had been durable (SEAM_CORRUPT, file and offset; nothing on disk is changed).
- *  - A failed write or sync poisons the log: nothing is acknowledged until it is reopened.
+ *  - A failed write or sync poisons the log: nothing is acknowledged until it is reopened. Opening writes again, and
+ *    syncs, whatever it cannot prove synced, before it vouches for it.
+ *  - Where the log ends is told by its own checksummed bytes. A reader that finds no living writer scans the tail itself.
  *  - No hidden threads: whoever commits may be the leader who writes and syncs for all who wait.
  *
  * Processes: a child that forked is refused in every call on its parent's handle (SEAM_CONFLICT).
@@ -59,6 +61,7 @@ enum {
     WAL_SLOT_NAME_MAX = 32,       /* [a-z0-9_-], with the terminator */
     WAL_SLOTS_MAX = 64,
     WAL_REASON_MAX = 160,
+    WAL_TROUBLE_MAX = 512,    /* text of what work in the background could not do */
     WAL_HISTORIES_MAX = 4096, /* openings that are listed; older ones are thinned out */
 };
 
@@ -191,7 +194,8 @@ seam_lsn_t wal_reader_visible(struct wal_reader *r);        /* how far one could
 void wal_reader_wake(struct wal_reader *r);                 /* ends a wait in another thread     */
 void wal_reader_close(struct wal_reader *r);                /* accepts NULL */
 
-/* What the shared page says, without being the writer. SEAM_NOT_FOUND: no log there. */
+/* What a log is like, without being its writer: from the writer that lives, else from the log's own bytes. No file is made.
+ * SEAM_NOT_FOUND: no log there. SEAM_CORRUPT: damage before what had been durable. */
 struct wal_state {
     uint64_t log_id, segment_bytes;
     seam_lsn_t oldest, durable, written, visible;
@@ -199,6 +203,10 @@ struct wal_state {
     bool writer_alive;
     int64_t durable_wall_us; /* wall clock at the last durable publication */
     uint64_t syncs;
+    /* What the writer's background work (wal_trim) could not do last; SEAM_OK: nothing. */
+    enum seam_status trouble_status;
+    int64_t trouble_us; /* since when */
+    char trouble[WAL_TROUBLE_MAX];
 };
 SEAM_MUST_USE enum seam_status wal_state(struct seam_io *io, const char *dir, struct wal_state *out,
                                          struct seam_fault *f);
@@ -313,6 +321,8 @@ struct wal_stats {
     uint64_t records, bytes, commits, groups, writes, syncs, segments_made, segments_recycled;
     uint64_t group_sizes[WAL_GROUP_BUCKETS];
     uint64_t heartbeats, buffer_full;
+    enum seam_status trim_status;    /* of the last wal_trim */
+    char trim_why[WAL_TROUBLE_MAX];  /* its fault, when it failed: nothing is let go meanwhile */
     struct seam_histogram sync_ns;   /* one write + sync */
     struct seam_histogram commit_ns; /* durable commits: every 16th is timed */
 };

@@ -396,10 +396,11 @@ static void test_relay_that_was_stopped_is_fenced_off_before_it_writes(void)
     ASSERT_OK(stream_state(p.io, dir, &after, &f), &f);
     ck_assert_uint_eq(after.bytes, before.bytes);
     ck_assert_uint_eq(after.next_offset, before.next_offset);
-    ck_assert_int_eq(after.writer_pid, getpid()); /* the newer one's, still */
     for (uint64_t k = 60; k < 80; k++) source_append(&s, w, k, &lsn);
     ASSERT_OK(wal_flush(w, &f), &f);
     ASSERT_OK(relay_run(newer, &once, &f), &f);
+    ASSERT_OK(stream_state(p.io, dir, &after, &f), &f);
+    ck_assert_int_eq(after.writer_pid, getpid()); /* the newer one's, still */
     ASSERT_OK(stream_reader_open(p.io, dir, STREAM_FROM_START, 0, &r, &f), &f);
     follow(&fo, r);
     ck_assert_uint_ge(fo.k, 70); /* each transaction once, in order */

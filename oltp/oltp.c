@@ -207,6 +207,32 @@ static enum seam_status map_shared(struct oltp *db, struct seam_fault *f)
     return SEAM_OK;
 }
 
+/* A reader makes no file. Where it can put no pin, it reads without one if nobody writes: then no page changes (a copy, read-only
+ * media); a writer that comes later is noticed, since a page knows its epoch. */
+static enum seam_status join_shared(struct oltp *db, struct seam_fault *f)
+{
+    char lock[SEAM_PATH_MAX_BYTES];
+    struct seam_fault why = {0};
+    void *map = NULL;
+    enum seam_status st =
+        seam_io_map_shared(db->io, db->shared_path, SHARED_BYTES, SEAM_MAP_JOIN, &map, &why);
+
+    if (st == SEAM_OK) {
+        seam_io_unmap_shared(db->io, map, SHARED_BYTES);
+        return map_shared(db, f);
+    }
+    if ((st == SEAM_NOT_FOUND || st == SEAM_IO) &&
+        seam_path_join(lock, db->dir, SEAM_LOCK_NAME, NULL) == SEAM_OK &&
+        !seam_io_locked(db->io, lock))
+        return SEAM_OK;
+    if (st == SEAM_IO && f != NULL && f->status == SEAM_OK)
+        return seam_fault_set_os(f, SEAM_IO, db->shared_path, SEAM_FAULT_NO_OFFSET, why.os_errno,
+                                 "somebody writes here, and a reader that may not write this file "
+                                 "cannot ask for its pages to be kept");
+    seam_fault_give(f, &why);
+    return st;
+}
+
 /* The trees of checkpoint c as the handle's current version. */
 enum seam_status oltp_view_load(struct oltp *db, const struct oltp_checkpoint *c,
                                 struct seam_fault *f)
@@ -448,7 +474,7 @@ static enum seam_status choose_pinned(struct oltp *db, struct oltp_checkpoint *b
         struct oltp_checkpoint again;
         enum seam_status st = choose(db, base, f);
 
-        if (st != SEAM_OK) return st;
+        if (st != SEAM_OK || db->pin == NULL) return st;
         atomic_store(&db->pin->lsn, base->lsn);
         atomic_store(&db->pin->epoch, base->epoch);
         st = choose(db, &again, f);
@@ -568,8 +594,8 @@ static enum seam_status open_any(struct seam_io *io, const char *dir, const stru
         db->wal = NULL;
         if (!seam_io_exists(io, pages))
             st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "no row store here");
-        if (st == SEAM_OK) st = map_shared(db, f);
-        if (st == SEAM_OK) st = oltp_pin_take(db, OLTP_PIN_READER, f);
+        if (st == SEAM_OK) st = join_shared(db, f);
+        if (st == SEAM_OK && db->shared != NULL) st = oltp_pin_take(db, OLTP_PIN_READER, f);
         if (st == SEAM_OK) st = open_reader(db, pages, db->o.as_of, f);
     }
     if (st != SEAM_OK) {

@@ -147,14 +147,17 @@ enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
     struct oltp_shared *shared = NULL;
     struct pin_list l = {out, max, 0};
     void *map = NULL;
+    bool writable;
     enum seam_status st = seam_path_join(path, dir, "shared", f);
 
-    if (st == SEAM_OK && !seam_io_exists(io, path))
+    if (st == SEAM_OK && !seam_io_exists(io, dir))
         st = seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "no row store here");
-    if (st == SEAM_OK) st = seam_io_map_shared(io, path, SHARED_BYTES, SEAM_MAP_MAKE, &map, f);
     if (st != SEAM_OK) return st;
+    /* No page, or one that only may be looked at: nobody's pin is there, or it is not ours to drop. */
+    writable = seam_io_map_shared(io, path, SHARED_BYTES, SEAM_MAP_JOIN, &map, NULL) == SEAM_OK;
+    if (!writable) (void)!seam_io_map_shared(io, path, SHARED_BYTES, SEAM_MAP_LOOK, &map, NULL);
     shared = map;
-    for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
+    for (size_t i = 0; shared != NULL && i < OLTP_PINS_MAX; i++) {
         struct oltp_pin_slot *p = &shared->pins[i];
         struct oltp_pin o = {.kind = (enum oltp_pin_kind)p->kind,
                              .pid = atomic_load(&p->pid),
@@ -172,7 +175,7 @@ enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
             pthread_mutex_unlock(&db->writer_latch);
         }
         pin_add(&l, &o);
-        if (!o.alive) (void)pin_drop_dead(p);
+        if (!o.alive && writable) (void)pin_drop_dead(p);
     }
     if (db != NULL && !db->read_only)
         pins_of_handle(db, db->wal != NULL ? wal_durable_lsn(db->wal) : SEAM_LSN_NONE, &l);

@@ -126,7 +126,7 @@ static enum seam_status wait_for_sinks(struct demo *d, seam_lsn_t lsn)
     char dir[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_path(&d->platform, "stream", dir, &d->c->fault);
 
-    if (st == SEAM_OK) st = stream_consumers_open(d->c->io, dir, &consumers, &d->c->fault);
+    if (st == SEAM_OK) st = stream_consumers_look(d->c->io, dir, &consumers, &d->c->fault);
     while (st == SEAM_OK && done < sinks) {
         size_t n = stream_consumers_list(consumers, list);
 

@@ -188,7 +188,7 @@ static enum seam_status list_consumers(struct cli *c, const struct platform *p,
     enum seam_status st = platform_path(p, "stream", dir, &c->fault);
 
     if (st == SEAM_OK) st = stream_state(p->io, dir, &state, &c->fault);
-    if (st == SEAM_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
+    if (st == SEAM_OK) st = stream_consumers_look(p->io, dir, &consumers, &c->fault);
     if (st == SEAM_OK) n = stream_consumers_list(consumers, list);
     for (size_t i = 0; i < n; i++) {
         *warnings += list[i].invalid;

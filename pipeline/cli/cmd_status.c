@@ -90,7 +90,7 @@ static enum seam_status sink_lines(struct cli *c, const struct platform *p,
     int64_t now = seam_clock_wall_us(p->clock);
     enum seam_status st = platform_path(p, "stream", dir, &c->fault);
 
-    if (st == SEAM_OK) st = stream_consumers_open(p->io, dir, &consumers, &c->fault);
+    if (st == SEAM_OK) st = stream_consumers_look(p->io, dir, &consumers, &c->fault);
     if (st != SEAM_OK) return st;
     known = stream_consumers_list(consumers, list);
     stream_consumers_close(consumers);

@@ -158,6 +158,10 @@ struct stream_consumer {
     bool invalid; /* retention went past it: it must bootstrap */
 };
 struct stream_consumers; /* the mapped page */
+/* To look only: makes no file, so also on read-only media and in a copy; where the page was lost, the declared names. */
+SEAM_MUST_USE enum seam_status stream_consumers_look(struct seam_io *io, const char *dir,
+                                                     struct stream_consumers **out,
+                                                     struct seam_fault *f);
 SEAM_MUST_USE enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
                                                      struct stream_consumers **out,
                                                      struct seam_fault *f);

@@ -45,6 +45,7 @@ struct stream_consumers {
     struct seam_io *io;
     char dir[SEAM_PATH_MAX_BYTES];
     struct page *page;
+    bool own; /* the page is memory of ours: it was made to be looked at */
 };
 
 static bool name_ok(const char *name)
@@ -126,17 +127,16 @@ static enum seam_status add_entry(struct stream_consumers *c, const char *name,
 }
 
 /* Declared consumers whose entry was lost with the page are put back. */
-static enum seam_status restore(struct stream_consumers *c, struct seam_fault *f)
+static enum seam_status restore_entries(struct stream_consumers *c, struct seam_fault *f)
 {
     struct seam_io_list names = {0};
-    struct seam_file *lock = NULL;
-    enum seam_status st = consumers_lock(c, &lock, f);
+    enum seam_status st;
 
-    if (st == SEAM_OK && atomic_load(&c->page->magic) != PAGE_MAGIC) {
+    if (atomic_load(&c->page->magic) != PAGE_MAGIC) {
         memset(c->page->entries, 0, sizeof c->page->entries);
         atomic_store(&c->page->magic, PAGE_MAGIC);
     }
-    if (st == SEAM_OK) st = seam_io_list(c->io, c->dir, &names, f);
+    st = seam_io_list(c->io, c->dir, &names, f);
     for (size_t i = 0; st == SEAM_OK && i < names.count; i++) {
         char name[STREAM_NAME_MAX] = {0};
         size_t n = strlen(names.names[i]);
@@ -148,23 +148,80 @@ static enum seam_status restore(struct stream_consumers *c, struct seam_fault *f
         if (name_ok(name)) st = add_entry(c, name, &e, f);
     }
     seam_io_list_free(&names);
+    return st;
+}
+
+static enum seam_status restore(struct stream_consumers *c, struct seam_fault *f)
+{
+    struct seam_file *lock = NULL;
+    enum seam_status st = consumers_lock(c, &lock, f);
+
+    if (st == SEAM_OK) st = restore_entries(c, f);
     seam_file_close(lock);
     return st;
+}
+
+static struct stream_consumers *consumers_new(struct seam_io *io, const char *dir,
+                                              struct seam_fault *f)
+{
+    struct stream_consumers *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the consumers");
+        return NULL;
+    }
+    c->io = io;
+    (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
+    return c;
+}
+
+/* A page of our own, filled from the markers: for whoever only looks and finds no other. */
+static enum seam_status own_page(struct stream_consumers *c, struct seam_fault *f)
+{
+    c->page = calloc(1, sizeof *c->page);
+    c->own = true;
+    if (c->page == NULL)
+        return seam_fault_set(f, SEAM_NOMEM, c->dir, SEAM_FAULT_NO_OFFSET,
+                              "no memory for the consumers");
+    return restore_entries(c, f);
+}
+
+enum seam_status stream_consumers_look(struct seam_io *io, const char *dir,
+                                       struct stream_consumers **out, struct seam_fault *f)
+{
+    struct stream_consumers *c = consumers_new(io, dir, f);
+    char path[SEAM_PATH_MAX_BYTES];
+    void *p = NULL;
+    enum seam_status st;
+
+    if (c == NULL) return SEAM_NOMEM;
+    st = seam_path_join(path, dir, "consumers", f);
+    if (st == SEAM_OK &&
+        seam_io_map_shared(io, path, sizeof(struct page), SEAM_MAP_LOOK, &p, NULL) == SEAM_OK) {
+        c->page = p;
+        if (atomic_load(&c->page->magic) != PAGE_MAGIC) {
+            seam_io_unmap_shared(io, p, sizeof(struct page));
+            c->page = NULL;
+        }
+    }
+    if (st == SEAM_OK && c->page == NULL) st = own_page(c, f);
+    if (st != SEAM_OK) {
+        stream_consumers_close(c);
+        return st;
+    }
+    *out = c;
+    return SEAM_OK;
 }
 
 enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
                                        struct stream_consumers **out, struct seam_fault *f)
 {
-    struct stream_consumers *c = calloc(1, sizeof *c);
+    struct stream_consumers *c = consumers_new(io, dir, f);
     char path[SEAM_PATH_MAX_BYTES];
     void *p = NULL;
     enum seam_status st;
 
-    if (c == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the consumers");
-    c->io = io;
-    (void)snprintf(c->dir, sizeof c->dir, "%s", dir);
+    if (c == NULL) return SEAM_NOMEM;
     st = seam_path_join(path, dir, "consumers", f);
     if (st == SEAM_OK) st = seam_io_map_shared(io, path, sizeof(struct page), SEAM_MAP_MAKE, &p, f);
     c->page = p;
@@ -180,7 +237,10 @@ enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
 void stream_consumers_close(struct stream_consumers *c)
 {
     if (c == NULL) return;
-    if (c->page != NULL) seam_io_unmap_shared(c->io, c->page, sizeof(struct page));
+    if (c->own)
+        free(c->page);
+    else if (c->page != NULL)
+        seam_io_unmap_shared(c->io, c->page, sizeof(struct page));
     free(c);
 }
 

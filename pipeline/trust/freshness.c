@@ -49,7 +49,7 @@ static enum seam_status read_positions(const struct platform *p, struct position
     out->now_us = seam_clock_wall_us(p->clock);
     if (st == SEAM_OK) st = platform_path(p, "stream", out->stream_dir, f);
     /* Downstream first: what moves on meanwhile makes a seam look later, never fresher. */
-    if (st == SEAM_OK) st = stream_consumers_open(p->io, out->stream_dir, &page, f);
+    if (st == SEAM_OK) st = stream_consumers_look(p->io, out->stream_dir, &page, f);
     if (st != SEAM_OK) return st;
     out->count = stream_consumers_list(page, out->consumers);
     stream_consumers_close(page);

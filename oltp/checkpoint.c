@@ -28,12 +28,21 @@ struct making {
 /* Which checkpoints stay, once `next` is the newest: the youngest few, and those young enough. */
 static void retention(const struct oltp *db, struct making *m)
 {
-    size_t all = db->retained_count + 1;
+    size_t all = db->retained_count + 1, first = all;
+    int64_t wall = m->next.wall_us;
 
+    /* A time after that of a later one was a clock's mistake, mended since: it was not younger than that. */
+    while (first > 0) {
+        const struct oltp_checkpoint *c =
+            first - 1 < db->retained_count ? &db->retained[first - 1] : &db->newest;
+
+        if (c->wall_us < wall) wall = c->wall_us;
+        if (db->o.retain_us <= 0 || m->next.wall_us - wall > db->o.retain_us) break;
+        first--;
+    }
     for (size_t i = 0; i < all; i++) {
         const struct oltp_checkpoint *c = i < db->retained_count ? &db->retained[i] : &db->newest;
-        bool few = all - i <= db->o.retain_checkpoints;
-        bool young = db->o.retain_us > 0 && c->wall_us + db->o.retain_us >= m->next.wall_us;
+        bool few = all - i <= db->o.retain_checkpoints, young = i >= first;
 
         if (c->catalog.page == 0 || (!few && !young) || all - i > RETAINED_MAX) continue;
         m->retained[m->retained_count++] = *c;

@@ -2,11 +2,12 @@
 #include "oltp/db.h"
 
 /* Appends COMMIT; *lsn is then the transaction's. */
-static enum seam_status append_commit(struct oltp_txn *t, int64_t wall_us, seam_lsn_t *lsn,
-                                      struct seam_fault *f)
+static enum seam_status append_commit(struct oltp_txn *t, int64_t wall_us, int64_t off_us,
+                                      seam_lsn_t *lsn, struct seam_fault *f)
 {
     struct oltp *db = t->db;
-    struct wal_change_commit c = {.txn = t->id, .wall_us = wall_us, .changes = t->seq};
+    struct wal_change_commit c = {
+        .txn = t->id, .wall_us = wall_us, .changes = t->seq, .off_us = off_us};
     struct wal_span at;
     struct seam_io_slice part;
     enum seam_status st = oltp_log_flush_pending(t, f);
@@ -29,7 +30,7 @@ static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *ou
 {
     struct oltp *db = t->db;
     seam_lsn_t lsn = t->version->lsn;
-    int64_t wall = seam_clock_wall_us(db->clock);
+    int64_t wall = 0, off = 0;
     struct seam_fault own = {0};
     enum seam_status st = t->failed;
 
@@ -41,9 +42,9 @@ static enum seam_status commit_locked(struct oltp_txn *t, struct oltp_commit *ou
         oltp_write_end(t);
         return SEAM_OK;
     }
-    if (wall < t->version->wall_us) wall = t->version->wall_us; /* commit times never step back */
+    if (st == SEAM_OK) wall = oltp_commit_time(db, t->version->wall_us, &off);
     if (st == SEAM_OK) st = oltp_space_reserve_dead(&db->pager, db->w.freed_count, f);
-    if (st == SEAM_OK) st = append_commit(t, wall, &lsn, f);
+    if (st == SEAM_OK) st = append_commit(t, wall, off, &lsn, f);
     if (st == SEAM_OK) st = oltp_txn_install(t, lsn, wall, f);
     if (st != SEAM_OK) {
         if (f != NULL) own = *f;

@@ -8,6 +8,13 @@
 
 #include "oltp/versions.h"
 
+struct oltp_commit_clock {
+    bool known;        /* this handle has committed: */
+    uint64_t mono_ns;  /* ... at this time of the monotonic clock */
+    uint64_t doubt_ns; /* since when the wall clock is not believed; 0: it is */
+    bool mend;         /* believe the next reading, also when it lies before */
+};
+
 struct oltp_savepoint {
     size_t made, freed, pending;
     uint64_t own_epoch, seq, changes;
@@ -85,5 +92,8 @@ SEAM_MUST_USE enum seam_status oltp_row_apply(struct oltp_txn *t, uint32_t id,
                                               const struct oltp_table *tb,
                                               const struct oltp_row_change *c,
                                               struct seam_fault *f);
+
+/* commit_time.c: the time of the commit after one of time `last`; *off: the clock read that much more. Latch held. */
+int64_t oltp_commit_time(struct oltp *db, int64_t last, int64_t *off);
 
 #endif

@@ -43,6 +43,7 @@ struct oltp {
     struct oltp_tree_writer w;
     struct oltp_txn txn; /* the write transaction */
     uint64_t last_txn;
+    struct oltp_commit_clock commit_clock; /* writer latch */
 
     struct oltp_identity identity; /* as the meta page has it */
     struct oltp_checkpoint newest; /* on disk; writer latch */

@@ -456,7 +456,11 @@ static enum seam_status choose(struct oltp *db, struct oltp_checkpoint *base, st
     st = oltp_space_load(db, &db->newest, f);
     if (st != SEAM_OK) return st;
     for (size_t i = db->retained_count; i-- > 0;) {
+        int64_t later_us = base->wall_us;
+
         *base = db->retained[i];
+        if (base->wall_us > later_us)
+            base->wall_us = later_us; /* a clock's mistake, mended since */
         if (in_time(db, base)) return SEAM_OK;
     }
     when[seam_time_format(base->wall_us, when)] = '\0';
@@ -659,6 +663,23 @@ enum seam_status oltp_heartbeat(struct oltp *db, struct seam_fault *f)
         if (f != NULL) *f = own;
     }
     return st;
+}
+
+enum seam_status oltp_clock_mend(struct oltp *db, struct oltp_commit *out, struct seam_fault *f)
+{
+    struct oltp_txn *t = NULL;
+    enum seam_status st = oltp_write_begin(db, &t, f);
+
+    if (st != SEAM_OK) return st;
+    db->commit_clock.mend =
+        true; /* an empty transaction with the clock's time, whatever went before */
+    st = oltp_log_begin(t, f);
+    if (st != SEAM_OK) {
+        oltp_end(t);
+        return st;
+    }
+    st = oltp_commit(t, OLTP_DURABLE, out, f);
+    return st == SEAM_OK ? oltp_checkpoint(db, f) : st; /* from which AS OF TIME goes on */
 }
 
 void oltp_stats(struct oltp *db, struct oltp_stats *out)

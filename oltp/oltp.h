@@ -301,6 +301,12 @@ void oltp_cursor_close(struct oltp_cursor *c); /* before its transaction ends; a
 SEAM_MUST_USE enum seam_status oltp_checkpoint(struct oltp *db, struct seam_fault *f);
 /* Call it when idle: heartbeat in the log (wal_heartbeat), deferred commits synced, dead pins dropped. */
 SEAM_MUST_USE enum seam_status oltp_heartbeat(struct oltp *db, struct seam_fault *f);
+/* After the clock had been wrong and is right again: the next commit, made here without changes, has the clock's time, though the
+ * last one's lies after it, and a checkpoint follows. AS OF TIME is right again from then on; the commits before with
+ * times after that moment share it (what the clock had read stands in the log beside each). Commit times never step back
+ * otherwise, and a leap ahead is not believed at once: oltp/commit_time.c. */
+SEAM_MUST_USE enum seam_status oltp_clock_mend(struct oltp *db, struct oltp_commit *out,
+                                               struct seam_fault *f);
 /* Moves pages towards the front and cuts the file; online, in small transactions. *freed: bytes given back. */
 SEAM_MUST_USE enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault *f);
 /* A copy of the state AS OF the LSN `as_of` (SEAM_LSN_MAX: newest durable) as a new folder with one checkpoint, while

@@ -91,6 +91,7 @@ void wal_change_put_commit(struct seam_buf *out, const struct wal_change_commit 
     seam_buf_varint(out, seam_zigzag(c->wall_us));
     seam_buf_varint(out, c->changes);
     seam_buf_varint(out, c->span);
+    if (c->off_us != 0) seam_buf_varint(out, seam_zigzag(c->off_us));
 }
 
 void wal_change_put_heartbeat(struct seam_buf *out, const struct wal_change_heartbeat *c)
@@ -261,6 +262,11 @@ enum seam_status wal_change_get_commit(const uint8_t *p, size_t n, struct wal_ch
     c->wall_us = seam_unzigzag(seam_read_varint(&r));
     c->changes = seam_read_varint(&r);
     c->span = seam_read_varint(&r);
+    c->off_us = 0;
+    if (!r.bad && r.pos < r.end) {
+        c->off_us = seam_unzigzag(seam_read_varint(&r));
+        r.bad |= c->off_us == 0;
+    }
     return finish(&r, "commit", f);
 }
 
@@ -354,6 +360,8 @@ static enum seam_status explain_other(uint8_t type, const uint8_t *p, size_t n,
                             "commit txn %" PRIu64 " wall_us %" PRId64 " changes %" PRIu64
                             " span %" PRIu64 " B",
                             c.commit.txn, c.commit.wall_us, c.commit.changes, c.commit.span);
+        if (st == SEAM_OK && c.commit.off_us != 0)
+            seam_buf_printf(out, " (the clock was %" PRId64 " us off)", c.commit.off_us);
         return st;
     case WAL_CHANGE_ABORT:
         st = wal_change_get_abort(p, n, &c.abort, NULL);

@@ -7,12 +7,13 @@
  *   ROW         varint txn, seq, table, version, u8 op, u8 flags,    (0 or more)
  *               str key, [str before], [str after]
  *   OUTBOX      varint txn, seq, str topic, str key, str payload     (0 or more)
- *   COMMIT      varint txn, zz wall_us, varint changes, varint span  or  ABORT  varint txn
+ *   COMMIT      varint txn, zz wall_us, varint changes, varint span, [zz off_us]  or  ABORT  varint txn
  *
  *   +------+------+------+--------+        seq = 0, 1, 2 ... over ROW, OUTBOX and SCHEMA records
  *   |BEGIN | ROW0 | ROW1 | COMMIT |        changes = how many of those; span = bytes from the start
  *   +------+------+------+--------+        of BEGIN to the start of COMMIT
  *                                 ^ the transaction's LSN
+ *   off_us stands there when the clock read something else: wall_us + off_us (oltp/commit_time.c says why)
  *
  * Records of different transactions never interleave (one writer). HEARTBEAT, CHECKPOINT and MARK
  * may stand anywhere. A BEGIN while another transaction is open means that one died with its
@@ -93,6 +94,7 @@ struct wal_change_commit {
     uint64_t txn;
     int64_t wall_us;
     uint64_t changes, span;
+    int64_t off_us; /* the clock read wall_us + off_us, which was not believed; mostly 0 */
 };
 struct wal_change_abort {
     uint64_t txn;

@@ -73,7 +73,7 @@ static seam_lsn_t append_transaction(struct wal *w, uint64_t txn)
         &f, "append");
     b.size = 0;
     wal_change_put_commit(
-        &b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300});
+        &b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, 1, 300, 0});
     bench_need(
         wal_append(w, WAL_CHANGE_COMMIT, &(struct seam_io_slice){b.data, b.size}, 1, &at, &f), &f,
         "append");

@@ -10,6 +10,8 @@
 #include "pipeline/stream/stream.h"
 #include "wal/wal.h"
 
+#define CLOCK_AHEAD_US ((int64_t)3600 * 1000000) /* clocks of machines differ; not by an hour */
+
 /* ---- stats ---- */
 
 static void print_trees(struct cli *c, struct oltp_txn *t)
@@ -113,7 +115,7 @@ int cmd_stats(struct cli *c, int argc, char **argv)
     return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }
 
-/* ---- doctor: who holds back space, and what it costs ---- */
+/* ---- doctor: the clock, and who holds back space, and what it costs ---- */
 
 static const char *pin_name(enum oltp_pin_kind k)
 {
@@ -200,18 +202,74 @@ static enum seam_status list_consumers(struct cli *c, const struct platform *p,
     return st;
 }
 
+/* Commit times never step back: a last one in the future holds all that follow. */
+static enum seam_status check_clock(struct cli *c, const struct platform *p, struct seam_buf *says,
+                                    int *warnings)
+{
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL;
+    int64_t ahead = 0;
+    char when[41], by[32];
+    enum seam_status st = platform_open_reader(p, SEAM_LSN_MAX, INT64_MIN, &db, &c->fault);
+
+    if (st == SEAM_OK) st = oltp_read_begin(db, &t, &c->fault);
+    if (st == SEAM_OK) {
+        ahead = oltp_txn_wall_us(t) - seam_clock_wall_us(c->clock);
+        when[seam_time_format(oltp_txn_wall_us(t), when)] = '\0';
+    }
+    if (ahead > CLOCK_AHEAD_US) {
+        ++*warnings;
+        seam_buf_printf(says,
+                        "WARNING: the last commit's time is %s, %s after this machine's clock: "
+                        "commits get that time until then, and AS OF TIME cannot tell them apart. "
+                        "When the clock is right: seam doctor %s --mend-clock\n",
+                        when, human_duration(ahead, by), p->dir);
+    }
+    oltp_end(t);
+    (void)oltp_close(db, NULL);
+    return st;
+}
+
+static int mend_clock(struct cli *c, const struct platform *p)
+{
+    struct platform_source source = {0};
+    struct oltp_commit commit = {0};
+    char when[41];
+    enum seam_status st = platform_open_source(p, &source, &c->fault);
+
+    if (st == SEAM_OK) {
+        st = oltp_clock_mend(source.db, &commit, &c->fault);
+        st = platform_close_source(&source, st, &c->fault);
+    }
+    if (st != SEAM_OK) return cli_fail(c, st);
+    when[seam_time_format(commit.wall_us, when)] = '\0';
+    printf("commit times go on from %s, after LSN %" PRIu64 "\n", when, commit.lsn);
+    return EXIT_FINE;
+}
+
 int cmd_doctor(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
+    bool mend = false;
+    const struct seam_opt opts[] = {
+        {"mend-clock", 0, SEAM_OPT_FLAG, NULL,
+         "commit times go on from this machine's clock, though the last lies after it", &mend},
+    };
     struct platform p;
     struct cli_table_out t;
+    struct seam_buf says = {0};
     int count, warnings = 0;
-    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
     enum seam_status st;
 
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != SEAM_OK) return cli_fail(c, st);
+    if (mend) {
+        rc = mend_clock(c, &p);
+        platform_close(&p);
+        return rc;
+    }
     table_begin(&t, 7, 1u << 3 | 1u << 5);
     table_cell(&t, "pin");
     table_cell(&t, "holder");
@@ -222,10 +280,13 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
     table_cell(&t, "note");
     st = list_pins(c, &p, &t, &warnings);
     if (st == SEAM_OK) st = list_consumers(c, &p, &t, &warnings);
+    if (st == SEAM_OK) st = check_clock(c, &p, &says, &warnings);
     table_print(c, &t);
     platform_close(&p);
+    cli_print(&says);
+    seam_buf_free(&says);
     if (st != SEAM_OK) return cli_fail(c, st);
-    printf("%s\n", warnings == 0 ? "nothing holds back more than it may" : "see the last column");
+    printf("%s\n", warnings == 0 ? "nothing holds back more than it may" : "see the warnings");
     return warnings == 0 ? EXIT_FINE : EXIT_CHECK_FAILED;
 }
 

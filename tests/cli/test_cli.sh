@@ -65,6 +65,9 @@ expect 0 '12' sh -c "cat $dir/put.* | grep -c 'committed 1 change'"
 expect 0 '"version":14' "$seam" get "$p" products 101
 expect 2 'seconds from 0' "$seam" del "$p" products 101 --wait -1
 
+# the clock
+expect 0 'commit times go on from 2' "$seam" doctor "$p" --mend-clock
+
 # import
 expect 3 '' "$seam" import "$p" "$dir/none.csv" --table products
 expect 2 'either --map or --table' "$seam" import "$p" "$dir/none.csv"

@@ -45,11 +45,18 @@ static void test_change_bytes_are_as_documented(void)
                "036f6c64"
                "056e65776572");
     seam_buf_clear(&b);
-    wal_change_put_commit(&b, &(struct wal_change_commit){7, -1, 2, 99});
+    wal_change_put_commit(&b, &(struct wal_change_commit){7, -1, 2, 99, 0});
     expect(&b, "07"
                "01"
                "02"
                "63");
+    seam_buf_clear(&b);
+    wal_change_put_commit(&b, &(struct wal_change_commit){7, -1, 2, 99, -3});
+    expect(&b, "07"
+               "01"
+               "02"
+               "63"
+               "05");
     seam_buf_clear(&b);
     wal_change_put_outbox(&b,
                           &(struct wal_change_outbox){1, 0, text("orders"), text("9"), text("{}")});
@@ -205,7 +212,8 @@ static void test_change_other_records_round_trip(void)
                                                               text("{\"table\":1}")});
         check_other(WAL_CHANGE_SCHEMA, &b);
         wal_change_put_commit(&b, &(struct wal_change_commit){any_u64(&r), (int64_t)any_u64(&r),
-                                                              any_u64(&r), any_u64(&r)});
+                                                              any_u64(&r), any_u64(&r),
+                                                              (int64_t)any_u64(&r) | 1});
         check_other(WAL_CHANGE_COMMIT, &b);
         wal_change_put_heartbeat(
             &b, &(struct wal_change_heartbeat){any_u64(&r), -(int64_t)(any_u64(&r) >> 1)});

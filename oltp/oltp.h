@@ -309,6 +309,19 @@ SEAM_MUST_USE enum seam_status oltp_clock_mend(struct oltp *db, struct oltp_comm
                                                struct seam_fault *f);
 /* Moves pages towards the front and cuts the file; online, in small transactions. *freed: bytes given back. */
 SEAM_MUST_USE enum seam_status oltp_vacuum(struct oltp *db, uint64_t *freed, struct seam_fault *f);
+/* Makes a page file of format 1 one of format 2, in place (a crash leaves the one or the other); nothing may be open.
+ * `owner` and `log_id` are what the new file says of itself. The checkpoint in force is carried over, kept older ones
+ * are not. dry_run: only looks. out->format: what the file was; 2: nothing to do. */
+struct seam_owner;
+struct oltp_upgraded {
+    unsigned format;
+    seam_lsn_t lsn; /* of the checkpoint */
+    uint64_t trees, entries, pages;
+};
+SEAM_MUST_USE enum seam_status oltp_upgrade(struct seam_io *io, const char *dir,
+                                            const struct seam_owner *owner, uint64_t log_id,
+                                            bool dry_run, struct oltp_upgraded *out,
+                                            struct oltp_progress progress, struct seam_fault *f);
 /* A copy of the state AS OF the LSN `as_of` (SEAM_LSN_MAX: newest durable) as a new folder with one checkpoint, while
  * writers go on. *at: the LSN it is consistent at. The new database continues with a log whose next LSN is
  * at least *at: the caller copies or starts that log. */

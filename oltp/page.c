@@ -461,8 +461,15 @@ void oltp_page_seal(uint8_t *p, uint64_t file_id, seam_lsn_t lsn)
     seam_put_u32(p + PAGE_CRC, seam_crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND));
 }
 
+/* Format 1 named pages by their number alone: 4 bytes, and `used` stood behind the link. */
+struct page_rules {
+    unsigned format;
+    uint32_t page_limit;
+    unsigned ref_bytes;
+};
+
 /* Bounded twin of page_cell_at: false when the cell leaves the page. Adds its bytes to *sum. */
-static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t page_limit,
+static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, const struct page_rules *r,
                         size_t *sum)
 {
     const uint8_t *b = p + offset, *end = p + OLTP_PAGE_SIZE;
@@ -476,16 +483,16 @@ static bool cell_inside(const uint8_t *p, unsigned offset, bool leaf, uint32_t p
         const uint8_t *link = leaf ? b + rest : b;
         uint32_t child;
 
-        if ((size_t)(end - b) < rest + REF_BYTES) return false;
+        if ((size_t)(end - b) < rest + r->ref_bytes) return false;
         child = seam_get_u32(link);
-        *sum += (size_t)(b - (p + offset)) + rest + REF_BYTES;
-        return child >= 2 && child < page_limit;
+        *sum += (size_t)(b - (p + offset)) + rest + r->ref_bytes;
+        return child >= 2 && child < r->page_limit;
     }
     *sum += (size_t)(b - (p + offset)) + rest + (size_t)(size >> 1);
     return (size_t)(end - b) >= rest + (size_t)(size >> 1);
 }
 
-static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
+static const char *page_faulty(const uint8_t *p, const struct page_rules *r)
 {
     unsigned kind = page_kind(p), n = page_count(p), heap = page_heap(p);
     bool leaf = kind == PAGE_LEAF;
@@ -493,20 +500,21 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
     size_t cells = 0;
 
     if (kind == PAGE_OVERFLOW || kind == PAGE_BLOB) {
-        if (page_used(p) > PAGE_BODY) return "more payload than a page holds";
-        return link == 0 || (link >= 2 && link < page_limit) ? NULL
-                                                             : "the next page does not exist";
+        if ((r->format == 1 ? oltp_format1_used(p) : page_used(p)) > PAGE_BODY)
+            return "more payload than a page holds";
+        return link == 0 || (link >= 2 && link < r->page_limit) ? NULL
+                                                                : "the next page does not exist";
     }
     if (kind != PAGE_LEAF && kind != PAGE_INNER) return "unknown kind of page";
     if (leaf != (page_level(p) == 0)) return "level and kind disagree";
     if (page_prefix(p) > OLTP_KEY_MAX) return "prefix too long";
     if (heap > OLTP_PAGE_SIZE || page_arrays_end(p) > heap) return "arrays run into the cells";
     if (page_garbage(p) > OLTP_PAGE_SIZE - heap) return "more garbage than heap";
-    if (!leaf && (link < 2 || link >= page_limit)) return "the leftmost child does not exist";
+    if (!leaf && (link < 2 || link >= r->page_limit)) return "the leftmost child does not exist";
     for (unsigned i = 0; i < n; i++) {
         unsigned at = page_slot(p, i);
 
-        if (at < heap || at >= OLTP_PAGE_SIZE || !cell_inside(p, at, leaf, page_limit, &cells))
+        if (at < heap || at >= OLTP_PAGE_SIZE || !cell_inside(p, at, leaf, r, &cells))
             return "a cell leaves the page or names a page that does not exist";
         if (i > 0 && page_head(p, i - 1) > page_head(p, i)) return "keys out of order";
     }
@@ -515,8 +523,8 @@ static const char *page_faulty(const uint8_t *p, uint32_t page_limit)
     return NULL;
 }
 
-enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id,
-                                 uint32_t page_limit, const char *path, struct seam_fault *f)
+static enum seam_status check_by(const struct page_rules *r, const uint8_t *p, uint64_t file_id,
+                                 uint32_t id, const char *path, struct seam_fault *f)
 {
     uint64_t at = (uint64_t)id * OLTP_PAGE_SIZE;
     uint32_t crc = seam_crc32c(0, p + PAGE_KIND, OLTP_PAGE_SIZE - PAGE_KIND);
@@ -530,7 +538,23 @@ enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id
     if (page_id(p) != id)
         return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u is here, where page %u belongs",
                               page_id(p), id);
-    why = page_faulty(p, page_limit);
+    why = page_faulty(p, r);
     if (why != NULL) return seam_fault_set(f, SEAM_CORRUPT, path, at, "page %u: %s", id, why);
     return SEAM_OK;
+}
+
+enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_id, uint32_t id,
+                                 uint32_t page_limit, const char *path, struct seam_fault *f)
+{
+    const struct page_rules rules = {.format = 2, .page_limit = page_limit, .ref_bytes = REF_BYTES};
+
+    return check_by(&rules, p, file_id, id, path, f);
+}
+
+enum seam_status oltp_format1_check(const uint8_t *p, uint64_t file_id, uint32_t id,
+                                    uint32_t page_limit, const char *path, struct seam_fault *f)
+{
+    const struct page_rules rules = {.format = 1, .page_limit = page_limit, .ref_bytes = 4};
+
+    return check_by(&rules, p, file_id, id, path, f);
 }

@@ -319,4 +319,14 @@ SEAM_MUST_USE enum seam_status oltp_page_check(const uint8_t *p, uint64_t file_i
                                                uint32_t page_limit, const char *path,
                                                struct seam_fault *f);
 
+/* ---- format 1, for upgrade.c: its pages are these but for the names of others (number alone, 4 bytes) and `used` ----
+ * The accessors above read them too: of a link or a child the number only. */
+SEAM_MUST_USE enum seam_status oltp_format1_check(const uint8_t *p, uint64_t file_id, uint32_t id,
+                                                  uint32_t page_limit, const char *path,
+                                                  struct seam_fault *f);
+static inline uint32_t oltp_format1_used(const uint8_t *p)
+{
+    return seam_get_u32(p + PAGE_LINK + 4);
+}
+
 #endif

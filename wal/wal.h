@@ -315,6 +315,15 @@ SEAM_MUST_USE enum seam_status wal_slots(struct seam_io *io, const char *dir,
 SEAM_MUST_USE enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated,
                                         struct seam_fault *f);
 
+/* Makes a log of format 1 one of format 2, in place; nothing may be open. Its records and LSNs stay. dry_run: only looks.
+ * out->format: what it was; 2: nothing to do. */
+struct wal_upgraded {
+    unsigned format;
+    uint64_t log_id, segments;
+};
+SEAM_MUST_USE enum seam_status wal_upgrade(struct seam_io *io, const char *dir, bool dry_run,
+                                           struct wal_upgraded *out, struct seam_fault *f);
+
 /* ---- looking at it ---- */
 enum { WAL_GROUP_BUCKETS = 8 }; /* groups of 1, 2, 3-4, 5-8, 9-16, 17-32, 33-64, more */
 struct wal_stats {

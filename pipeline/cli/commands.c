@@ -56,6 +56,7 @@ static const struct cli_command commands[] = {
     {"dump", "FILE", "any file of ours, explained byte by byte", cmd_dump, "Trust"},
     {"stats", "DIR", "trees, fill, depth, recovery distance", cmd_stats, "Trust"},
     {"doctor", "DIR", "who holds back space, and what it costs", cmd_doctor, "Trust"},
+    {"upgrade", "DIR", "convert a platform of an older format", cmd_upgrade, "Trust"},
     {"vacuum", "DIR", "give the row store's free pages back", cmd_vacuum, "Trust"},
     {"salvage", "DIR", "every readable row of a damaged row store", cmd_salvage, "Trust"},
 };

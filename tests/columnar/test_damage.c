@@ -11,6 +11,7 @@
 #include "engine/base/rng.h"
 #include "engine/io/io_sim.h"
 #include "tests/common/check_main.h"
+#include "tests/common/restart.h"
 
 static const char json[] =
     "{\"table\":\"stock\",\"version\":1,\"key\":[\"id\"],\"columns\":[{\"name\":\"id\",\"type\":"
@@ -246,9 +247,65 @@ static void test_every_flipped_byte_is_found(void)
     seam_io_sim_free(sim);
 }
 
+/* ---- a failed sync, a restart without a reboot, and on ---- */
+
+static uint64_t restart_write(void *ctx, struct seam_io *io, uint64_t from, uint64_t count)
+{
+    struct seam_clock_sim clock;
+    struct columnar_options opt = options(&clock);
+    struct columnar_writer *w = NULL;
+    struct columnar_maintenance done;
+    struct seam_schema s = {0};
+    int64_t ignored[KEYS];
+    uint64_t n = from;
+    enum seam_status st = columnar_open_writer(io, "w", &opt, &w, NULL);
+
+    (void)ctx;
+    ASSERT_OK(seam_schema_parse(json, strlen(json), &s, NULL), NULL);
+    if (st == SEAM_OK) st = columnar_define_table(w, &s, NULL, NULL);
+    while (st == SEAM_OK && n < from + count) {
+        st = change(w, (int)n + 1, ignored, NULL);
+        if (st == SEAM_OK) st = columnar_publish(w, 10 * (n + 1) + 1, (int64_t)n, NULL);
+        if (st != SEAM_OK) break;
+        n++;
+        if (n % 3 == 0) st = columnar_maintain(w, &done, NULL);
+    }
+    columnar_close_writer(w);
+    seam_schema_free(&s);
+    return n;
+}
+
+static uint64_t restart_held(void *ctx, struct seam_io *io)
+{
+    struct seam_clock_sim clock;
+    struct columnar_options opt = options(&clock);
+    struct columnar_writer *w = NULL;
+    struct columnar_verified v;
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
+    uint64_t n;
+
+    (void)ctx;
+    ASSERT_OK(columnar_open_writer(io, "w", &opt, &w, &f), &f);
+    n = columnar_writer_applied(w) / 10;
+    columnar_close_writer(w);
+    ck_assert_msg(columnar_verify(io, "w", &v, &report, &f) == SEAM_OK, "%s %s",
+                  seam_buf_cstr(&report), f.why);
+    seam_buf_free(&report);
+    return n;
+}
+
+static void test_restart_after_a_failed_sync_at_every_call(void)
+{
+    restart_everywhere(&(struct restart_store){"warehouse", NULL, restart_write, restart_held}, 5);
+}
+
 static const struct named_test tests[] = {
     T(test_power_cut_at_every_call_keeps_what_was_acknowledged),
-    T(test_failing_calls_leave_no_half_batch), T(test_every_flipped_byte_is_found)};
+    T(test_failing_calls_leave_no_half_batch),
+    T(test_every_flipped_byte_is_found),
+    T(test_restart_after_a_failed_sync_at_every_call),
+};
 
 int main(int argc, char **argv)
 {

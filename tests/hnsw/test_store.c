@@ -5,6 +5,7 @@
 
 #include "engine/io/io_sim.h"
 #include "tests/common/fail_malloc.h"
+#include "tests/common/restart.h"
 
 enum { DIM = 8 };
 
@@ -573,6 +574,63 @@ static void test_pinned_operating_point_is_kept_and_used(void)
     hnsw_close(w);
 }
 
+/* ---- a failed sync, a restart without a reboot, and on ---- */
+
+static uint64_t restart_write(void *ctx, struct seam_io *io, uint64_t from, uint64_t count)
+{
+    const float *v = ctx;
+    struct hnsw *h = NULL;
+    uint64_t n = from;
+    enum seam_status st = hnsw_open_writer(io, "d", NULL, &h, NULL);
+
+    if (st == SEAM_NOT_FOUND) {
+        st = hnsw_create(io, "d", &small, NULL);
+        if (st == SEAM_OK) st = hnsw_open_writer(io, "d", NULL, &h, NULL);
+    }
+    while (st == SEAM_OK && n < from + count) {
+        seam_lsn_t lsn = 10 * (n + 1);
+
+        st = hnsw_upsert(h, n, v + (size_t)n * DIM, lsn, NULL);
+        if (st == SEAM_OK) st = hnsw_publish(h, lsn, 0, NULL);
+        if (st != SEAM_OK) break;
+        n++;
+        if (n % 3 == 2)
+            st = hnsw_maintain(h, &(struct hnsw_maintain_options){.retain_lsn = lsn, .force = true},
+                               NULL, NULL);
+    }
+    hnsw_close(h);
+    return n;
+}
+
+static uint64_t restart_held(void *ctx, struct seam_io *io)
+{
+    const float *v = ctx;
+    struct hnsw *h = NULL;
+    struct seam_fault f = {0};
+    enum seam_status st = hnsw_open_writer(io, "d", NULL, &h, &f);
+    float got[DIM];
+    uint64_t n;
+
+    if (st == SEAM_NOT_FOUND) return 0;
+    ASSERT_OK(st, &f);
+    n = hnsw_applied_lsn(h) / 10;
+    for (uint64_t k = 0; k < n; k++) {
+        ASSERT_OK(hnsw_get(h, k, got, &f), &f);
+        ck_assert_mem_eq(got, v + (size_t)k * DIM, sizeof got);
+    }
+    hnsw_close(h);
+    if (n > 0) check_verify(io, "d");
+    return n;
+}
+
+static void test_restart_after_a_failed_sync_at_every_call(void)
+{
+    float *v = clustered(40, DIM, test_seed());
+
+    restart_everywhere(&(struct restart_store){"graph", v, restart_write, restart_held}, 5);
+    free(v);
+}
+
 static const struct named_test tests[] = {
     T(test_churn_readers_equal_the_writer),
     T(test_churn_readers_equal_the_writer_with_codes),
@@ -591,6 +649,7 @@ static const struct named_test tests[] = {
     T(test_damaged_manifest_is_found),
     T(test_reader_refuses_to_answer_after_a_failed_refresh),
     T(test_pinned_operating_point_is_kept_and_used),
+    T(test_restart_after_a_failed_sync_at_every_call),
 };
 
 int main(int argc, char **argv)

@@ -12,6 +12,7 @@
 #include "engine/io/io_sim.h"
 #include "invidx/invidx.h"
 #include "tests/common/check_main.h"
+#include "tests/common/restart.h"
 
 static struct invidx_schema small_schema(void)
 {
@@ -480,6 +481,53 @@ static void test_store_one_writer_many_readers_and_replays(void)
     invidx_reader_close(r);
 }
 
+/* ---- a failed sync, a restart without a reboot, and on ---- */
+
+static uint64_t restart_write(void *ctx, struct seam_io *io, uint64_t from, uint64_t count)
+{
+    struct invidx_schema s = small_schema();
+    struct invidx_writer_options o = {.merge_fanout = 2, .keep_manifests = 2};
+    struct invidx_writer *w = NULL;
+    uint64_t n = from;
+    enum seam_status st = invidx_writer_open(io, "index", &s, &o, &w, NULL);
+
+    (void)ctx;
+    while (st == SEAM_OK && n < from + count) {
+        bool worked = true;
+
+        st = put(w, n, 1, 10 * (n + 1), NULL);
+        if (st == SEAM_OK) st = invidx_publish(w, 10 * (n + 1), (int64_t)n, NULL);
+        if (st != SEAM_OK) break;
+        n++;
+        while (st == SEAM_OK && worked) st = invidx_maintain(w, &worked, NULL);
+    }
+    invidx_writer_close(w);
+    return n;
+}
+
+static uint64_t restart_held(void *ctx, struct seam_io *io)
+{
+    struct invidx_schema s = small_schema();
+    struct invidx_writer *w = NULL;
+    struct seam_buf report = {0};
+    struct seam_fault f = {0};
+    uint64_t n;
+
+    (void)ctx;
+    ASSERT_OK(invidx_writer_open(io, "index", &s, NULL, &w, &f), &f);
+    n = invidx_writer_applied(w) / 10;
+    ck_assert_uint_eq(invidx_writer_live(w), n);
+    invidx_writer_close(w);
+    if (n > 0) ASSERT_OK(invidx_verify(io, "index", &report, &f), &f);
+    seam_buf_free(&report);
+    return n;
+}
+
+static void test_restart_after_a_failed_sync_at_every_call(void)
+{
+    restart_everywhere(&(struct restart_store){"index", NULL, restart_write, restart_held}, 5);
+}
+
 static const struct named_test tests[] = {
     T(test_store_power_cut_keeps_every_published_state),
     T(test_store_failed_sync_keeps_every_published_state),
@@ -490,6 +538,7 @@ static const struct named_test tests[] = {
     T(test_store_as_of_sees_exactly_the_past),
     T(test_store_merges_beside_writer_and_reader),
     T(test_store_one_writer_many_readers_and_replays),
+    T(test_restart_after_a_failed_sync_at_every_call),
 };
 
 int main(int argc, char **argv)

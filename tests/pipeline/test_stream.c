@@ -9,6 +9,7 @@
 #include "pipeline/stream/feed.h"
 #include "pipeline/stream/stream.h"
 #include "tests/common/check_main.h"
+#include "tests/common/restart.h"
 
 enum { TXNS = 300 };
 
@@ -603,6 +604,70 @@ static void test_compacted_view_is_the_fold_of_the_stream(void)
     ASSERT_OK(stream_writer_close(w, &f), &f);
 }
 
+/* ---- a failed sync, a restart without a reboot, and on ---- */
+
+static enum seam_status restart_append(struct stream_writer *w, uint64_t k)
+{
+    struct stream_transaction t = {
+        .lsn = lsn_of(k), .txn = k, .total = 1, .wall_us = (int64_t)(1000 * k)};
+    uint8_t row[8];
+    struct wal_change_row c = {.txn = k,
+                               .table = 1,
+                               .version = 1,
+                               .op = WAL_OP_INSERT,
+                               .key = {row, 8},
+                               .after = {row, sizeof row}};
+    struct seam_buf b = {0};
+    enum seam_status st = stream_begin(w, &t, NULL);
+
+    seam_put_u64(row, k);
+    wal_change_put_row(&b, &c);
+    if (st == SEAM_OK) st = stream_event_put(w, WAL_CHANGE_ROW, b.data, b.size, NULL);
+    if (st == SEAM_OK) st = stream_end(w, NULL);
+    if (st == SEAM_OK) st = stream_sync(w, NULL, NULL);
+    seam_buf_free(&b);
+    return st;
+}
+
+static uint64_t restart_write(void *ctx, struct seam_io *io, uint64_t from, uint64_t count)
+{
+    struct stream_writer_options plain = {.log_id = 5, .segment_bytes = WAL_SEGMENT_MIN};
+    struct stream_writer *w = NULL;
+    struct stream_tail tail;
+    uint64_t k = from;
+
+    (void)ctx;
+    if (stream_writer_open(io, "stream", &plain, &w, &tail, NULL) == SEAM_OK)
+        while (k < from + count && restart_append(w, k) == SEAM_OK) k++;
+    (void)stream_writer_close(w, NULL);
+    return k;
+}
+
+static uint64_t restart_held(void *ctx, struct seam_io *io)
+{
+    struct stream_writer *w = open_writer(io, "stream", NULL);
+    struct stream_reader *r = NULL;
+    struct stream_event e;
+    struct seam_fault f = {0};
+    uint64_t n = 0;
+
+    (void)ctx;
+    ASSERT_OK(stream_reader_open(io, "stream", STREAM_FROM_START, 0, &r, &f), &f);
+    while (stream_reader_next(r, &e, &f) == SEAM_OK) {
+        if (e.kind != STREAM_ROW) continue;
+        ck_assert_uint_eq(e.lsn, lsn_of(n));
+        n++;
+    }
+    stream_reader_close(r);
+    ASSERT_OK(stream_writer_close(w, &f), &f);
+    return n;
+}
+
+static void test_restart_after_a_failed_sync_at_every_call(void)
+{
+    restart_everywhere(&(struct restart_store){"stream", NULL, restart_write, restart_held}, 6);
+}
+
 static const struct named_test tests[] = {
     T(test_stream_every_place_is_found_by_offset_lsn_and_time),
     T(test_stream_lsn_beyond_the_end_passes_over_what_comes_again),
@@ -616,6 +681,7 @@ static const struct named_test tests[] = {
     T(test_dead_letters_are_kept_listed_and_resolved_once),
     T(test_dead_letters_of_one_offset_are_told_apart),
     T(test_compacted_view_is_the_fold_of_the_stream),
+    T(test_restart_after_a_failed_sync_at_every_call),
 };
 
 int main(int argc, char **argv)

@@ -112,16 +112,31 @@ enum seam_status columnar_rows_init(struct columnar_coldata *d, const struct col
     return SEAM_OK;
 }
 
+/* Columns of a kind of their own (the constant null) go value by value. */
+static bool same_types(const struct columnar_coldata *d, const struct columnar_batch *b)
+{
+    for (int c = 0; c < d->count; c++)
+        if (b->cols[c].i != NULL && b->cols[c].type != d->columns[c].type) return false;
+    return true;
+}
+
 enum seam_status columnar_rows_append(struct columnar_coldata *d, const struct columnar_batch *b,
                                       const uint64_t *sel)
 {
-    struct seam_value *values = calloc((size_t)b->count + 1, sizeof *values);
-    enum seam_status st = values == NULL ? SEAM_NOMEM : SEAM_OK;
+    uint32_t at[COLUMNAR_VECTOR_ROWS], n = 0;
+    struct seam_value *values;
+    enum seam_status st = SEAM_OK;
 
-    for (uint32_t r = 0; st == SEAM_OK && r < b->rows; r++) {
-        if (sel != NULL && !seam_bitset_get(sel, r)) continue;
+    for (uint32_t r = 0; r < b->rows; r++)
+        if (sel == NULL || seam_bitset_get(sel, r)) at[n++] = r;
+    if (n == 0) return SEAM_OK;
+    if (same_types(d, b)) return columnar_coldata_append_vecs(d, b->cols, at, n);
+    values = calloc((size_t)b->count + 1, sizeof *values);
+    if (values == NULL) return SEAM_NOMEM;
+    for (uint32_t i = 0; st == SEAM_OK && i < n; i++) {
         for (int c = 0; c < b->count; c++)
-            values[c] = b->cols[c].i == NULL ? seam_v_null() : columnar_vec_value(&b->cols[c], r);
+            values[c] =
+                b->cols[c].i == NULL ? seam_v_null() : columnar_vec_value(&b->cols[c], at[i]);
         st = columnar_coldata_append(d, values, 0);
     }
     free(values);

@@ -197,6 +197,72 @@ enum seam_status columnar_coldata_append_columns(struct columnar_coldata *d,
     return SEAM_OK;
 }
 
+static enum seam_status append_texts(struct columnar_coldata *d,
+                                     struct columnar_coldata_column *col,
+                                     const struct columnar_vec *v, const uint32_t *at, uint32_t n)
+{
+    uint64_t end = text_end(col, d->rows), total = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (!columnar_vec_null(v, at[i])) total += v->s[columnar_vec_slot(v, at[i])].len;
+    if (text_room(col, end, total) != SEAM_OK) return SEAM_NOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!columnar_vec_null(v, at[i])) {
+            const struct columnar_text_ref *t = &v->s[columnar_vec_slot(v, at[i])];
+
+            if (t->len > 0) memcpy(col->text + end, t->s, t->len);
+            end += t->len;
+        }
+        col->ends[d->rows + i] = end;
+    }
+    d->bytes += total + 4 * (uint64_t)n;
+    return SEAM_OK;
+}
+
+static void append_words(struct columnar_coldata *d, struct columnar_coldata_column *col,
+                         const struct columnar_vec *v, const uint32_t *at, uint32_t n)
+{
+    int64_t *to = col->i + d->rows;
+
+    if (v->i == NULL)
+        memset(to, 0, (size_t)n * 8);
+    else if (v->kind == COLUMNAR_VEC_FLAT)
+        for (uint32_t i = 0; i < n; i++) to[i] = v->i[at[i]];
+    else if (v->kind == COLUMNAR_VEC_DICT)
+        for (uint32_t i = 0; i < n; i++) to[i] = v->i[v->code[at[i]]];
+    else
+        for (uint32_t i = 0; i < n; i++) to[i] = v->i[0];
+    d->bytes += (uint64_t)n * 8;
+}
+
+enum seam_status columnar_coldata_append_vecs(struct columnar_coldata *d,
+                                              const struct columnar_vec *vecs, const uint32_t *at,
+                                              uint32_t n)
+{
+    if (columnar_coldata_reserve(d, n) != SEAM_OK) return SEAM_NOMEM;
+    for (int c = 0; c < d->count; c++) {
+        struct columnar_coldata_column *col = &d->columns[c];
+        const struct columnar_vec *v = &vecs[c];
+
+        if (col->type != SEAM_V_TEXT)
+            append_words(d, col, v, at, n);
+        else if (v->s == NULL)
+            for (uint32_t i = 0; i < n; i++) col->ends[d->rows + i] = text_end(col, d->rows);
+        else if (append_texts(d, col, v, at, n) != SEAM_OK)
+            return SEAM_NOMEM;
+        if (v->i != NULL && v->nulls == NULL) continue;
+        if (make_nulls(d, col) != SEAM_OK) return SEAM_NOMEM;
+        for (uint32_t i = 0; i < n; i++) {
+            if (v->i != NULL && !columnar_vec_null(v, at[i])) continue;
+            seam_bitset_set(col->nulls, d->rows + i);
+            if (col->type != SEAM_V_TEXT) col->i[d->rows + i] = 0;
+        }
+    }
+    memset(d->lsn + d->rows, 0, (size_t)n * sizeof *d->lsn);
+    d->rows += n;
+    return SEAM_OK;
+}
+
 struct seam_value columnar_coldata_value(const struct columnar_coldata *d, int column, size_t row)
 {
     const struct columnar_coldata_column *col = &d->columns[column];

@@ -40,6 +40,10 @@ SEAM_MUST_USE enum seam_status columnar_coldata_append(struct columnar_coldata *
 SEAM_MUST_USE enum seam_status
 columnar_coldata_append_columns(struct columnar_coldata *d, const struct columnar_column *columns,
                                 size_t rows, seam_lsn_t lsn, const seam_lsn_t *lsns);
+/* Rows at[0..n) of vectors of the columns' types; a vector whose data is NULL gives nulls. */
+SEAM_MUST_USE enum seam_status columnar_coldata_append_vecs(struct columnar_coldata *d,
+                                                            const struct columnar_vec *vecs,
+                                                            const uint32_t *at, uint32_t n);
 struct seam_value columnar_coldata_value(const struct columnar_coldata *d, int column, size_t row);
 void columnar_coldata_truncate(struct columnar_coldata *d,
                                size_t rows); /* forgets rows past the first `rows` */

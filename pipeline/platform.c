@@ -31,6 +31,35 @@ const struct seam_json *platform_sink_config(const struct platform *p, const cha
     return seam_json_get(seam_json_get(seam_json_get(p->config, "shop"), "sinks"), name);
 }
 
+/* A whole number in shop.log, or what is the default. */
+static enum seam_status read_log_number(const struct platform *p, const struct seam_json *log,
+                                        const char *name, int64_t max, int64_t *out,
+                                        struct seam_fault *f)
+{
+    const struct seam_json *v = seam_json_get(log, name);
+
+    if (v == NULL) return SEAM_OK;
+    if (seam_json_int(v, out) && *out >= 0 && *out <= max) return SEAM_OK;
+    return seam_fault_set(f, SEAM_INVALID, p->dir, SEAM_FAULT_NO_OFFSET,
+                          "seam.json: shop.log.%s is a whole number from 0 to %lld", name,
+                          (long long)max);
+}
+
+static enum seam_status read_checkpoints_config(struct platform *p, const struct seam_json *shop,
+                                                struct seam_fault *f)
+{
+    const struct seam_json *log = seam_json_get(shop, "log");
+    int64_t kept = PLATFORM_CHECKPOINTS_KEPT, seconds = 0;
+    enum seam_status st =
+        read_log_number(p, log, "checkpoints_kept", PLATFORM_CHECKPOINTS_MAX, &kept, f);
+
+    if (st == SEAM_OK)
+        st = read_log_number(p, log, "checkpoints_seconds", INT64_MAX / 2000000, &seconds, f);
+    p->checkpoints_kept = (uint32_t)kept;
+    p->checkpoints_us = seconds * 1000000;
+    return st;
+}
+
 static void read_log_config(struct platform *p, const struct seam_json *shop)
 {
     const struct seam_json *log = seam_json_get(shop, "log");
@@ -194,6 +223,7 @@ enum seam_status platform_create(struct seam_io *io, struct seam_clock *clock, c
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the path is too long");
     st = check_shop(new->shop, new->n, &p.arena, &parsed, f);
     if (st == SEAM_OK) st = check_vacant(io, dir, &existed, f);
+    if (st == SEAM_OK) st = read_checkpoints_config(&p, parsed, f);
     if (st != SEAM_OK) {
         seam_arena_free(&p.arena);
         return st;
@@ -248,7 +278,7 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
         sscanf(p->id, "%16llx", (unsigned long long *)&p->log_id) != 1)
         return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
                               "\"id\" is not 32 hexadecimal digits");
-    return SEAM_OK;
+    return read_checkpoints_config(p, seam_json_get(parsed, "shop"), f);
 }
 
 enum seam_status platform_open(struct seam_io *io, struct seam_clock *clock, const char *dir,
@@ -300,7 +330,8 @@ enum seam_status platform_await_source(const struct platform *p, uint64_t wait_u
     if (st == SEAM_OK) st = wal_open(wal_dir, &wo, &out->wal, NULL, f);
     oo.wal = out->wal;
     oo.platform = p->owner;
-    oo.retain_checkpoints = PLATFORM_CHECKPOINTS_KEPT;
+    oo.retain_checkpoints = p->checkpoints_kept;
+    oo.retain_us = p->checkpoints_us;
     if (st == SEAM_OK) st = oltp_open(p->io, oltp_dir, &oo, &out->db, f);
     return st == SEAM_OK ? SEAM_OK : platform_close_source(out, st, f);
 }

@@ -21,7 +21,9 @@
  *                 "context":["category","brand"],"dimension":128},
  *      "audit":{}},
  *    "log":{"segment_bytes":1048576,      of the write-ahead log, at creation [64 MiB]
- *           "relay_bound_bytes":268435456}}} most log the relay's slot may hold back [4 GiB]
+ *           "relay_bound_bytes":268435456,   most log the relay's slot may hold back [4 GiB]
+ *           "checkpoints_kept":8,            AS OF reaches back to the oldest of so many, at most 256 [8]
+ *           "checkpoints_seconds":604800}}}  ... and every one younger than this stays [0]
  *
  * Imports: engine, wal, oltp.  Thread-safety: a platform is read-only after opening; share it.    */
 #ifndef SEAM_PIPELINE_PLATFORM_H
@@ -37,7 +39,9 @@
 enum {
     PLATFORM_FORMAT = 1,
     PLATFORM_CONFIG_MAX = 4 << 20,
-    PLATFORM_CHECKPOINTS_KEPT = 8, /* AS OF reaches back to the oldest of them */
+    PLATFORM_CHECKPOINTS_KEPT =
+        8, /* AS OF reaches back to the oldest of them: shop.log says else */
+    PLATFORM_CHECKPOINTS_MAX = 256,
 };
 
 struct platform {
@@ -48,6 +52,8 @@ struct platform {
     uint64_t log_id; /* its first 64 bits */
     uint8_t owner[SEAM_PLATFORM_ID_BYTES];         /* the id as bytes, for file heads */
     uint64_t log_segment_bytes, relay_bound_bytes; /* shop.log; 0: the default */
+    uint32_t checkpoints_kept;                     /* shop.log: what AS OF keeps: so many, */
+    int64_t checkpoints_us;                        /* ... and all younger than this */
     struct seam_arena arena;                       /* owns the parsed configuration */
     const struct seam_json *config;                /* the whole of seam.json */
 };

@@ -292,20 +292,73 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
 
 /* ---- vacuum ---- */
 
+/* Moving pages needs new checkpoints, which take the place of the kept ones: says which states go. */
+static enum seam_status say_what_goes(struct cli *c, const struct platform *p)
+{
+    struct oltp_checkpoint_info *kept = NULL;
+    char dir[SEAM_PATH_MAX_BYTES], when[41];
+    size_t n = 0, go = 0;
+    int64_t now = seam_clock_wall_us(c->clock);
+    enum seam_status st = platform_path(p, "oltp", dir, &c->fault);
+
+    if (st == SEAM_OK) st = oltp_checkpoints(p->io, dir, &kept, &n, &c->fault);
+    if (st != SEAM_OK) return st;
+    while (go + 1 < n && (p->checkpoints_us == 0 || kept[go].wall_us < now - p->checkpoints_us))
+        go++;
+    when[seam_time_format(kept[go].wall_us, when)] = '\0';
+    if (go == 0)
+        printf("no kept state becomes unreadable\n");
+    else
+        printf("AS OF reaches back to LSN %" PRIu64 " now; %zu kept states before LSN %" PRIu64
+               " (of %s) become unreadable\n",
+               kept[0].lsn, go, kept[go].lsn, when);
+    free(kept);
+    return SEAM_OK;
+}
+
+/* A reader of another process holds the pages of its state: they cannot be moved, and it cannot be asked to let go. */
+static enum seam_status refuse_if_pinned(struct cli *c, const struct platform *p)
+{
+    struct oltp_pin pins[OLTP_PINS_MAX + PLATFORM_CHECKPOINTS_MAX];
+    char dir[SEAM_PATH_MAX_BYTES];
+    size_t n = 0;
+    enum seam_status st = platform_path(p, "oltp", dir, &c->fault);
+
+    if (st == SEAM_OK) st = oltp_pins(p->io, dir, NULL, pins, SEAM_ARRAY_LEN(pins), &n, &c->fault);
+    for (size_t i = 0; st == SEAM_OK && i < n && i < SEAM_ARRAY_LEN(pins); i++)
+        if (pins[i].kind != OLTP_PIN_RETENTION && pins[i].alive)
+            st = seam_fault_set(&c->fault, SEAM_CONFLICT, p->dir, SEAM_FAULT_NO_OFFSET,
+                                "process %" PRId64 " (%s) reads the state at LSN %" PRIu64
+                                ": end it first; seam doctor lists who holds what",
+                                pins[i].pid, pins[i].holder, pins[i].lsn);
+    return st;
+}
+
 int cmd_vacuum(struct cli *c, int argc, char **argv)
 {
     const char *args[CLI_ARGS_MAX];
+    bool dry_run = false;
+    const struct seam_opt opts[] = {
+        {"dry-run", 0, SEAM_OPT_FLAG, NULL, "say what becomes unreadable, change nothing",
+         &dry_run},
+    };
     struct platform p;
     struct platform_source source = {0};
     uint64_t freed = 0;
     char text[32];
     int count;
-    int rc = cli_parse(c, argc, argv, NULL, 0, args, &count, 1, 1);
+    int rc = cli_parse(c, argc, argv, opts, SEAM_ARRAY_LEN(opts), args, &count, 1, 1);
     enum seam_status st;
 
     if (rc >= 0) return rc;
     st = platform_open(c->io, c->clock, args[0], &p, &c->fault);
     if (st != SEAM_OK) return cli_fail(c, st);
+    st = say_what_goes(c, &p);
+    if (st == SEAM_OK) st = refuse_if_pinned(c, &p);
+    if (st != SEAM_OK || dry_run) {
+        platform_close(&p);
+        return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
+    }
     st = platform_open_source(&p, &source, &c->fault);
     if (st == SEAM_OK) {
         st = oltp_vacuum(source.db, &freed, &c->fault);

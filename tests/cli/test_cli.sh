@@ -65,6 +65,23 @@ expect 0 '12' sh -c "cat $dir/put.* | grep -c 'committed 1 change'"
 expect 0 '"version":14' "$seam" get "$p" products 101
 expect 2 'seconds from 0' "$seam" del "$p" products 101 --wait -1
 
+# vacuum says what AS OF loses, and keeps what is promised
+v="$dir/v"
+"$seam" init "$v" -q && "$seam" generate "$v" --orders 50 -q
+expect 0 'committed' "$seam" put "$v" products '{"product_id":101,"price":"7"}'
+then=$("$seam" put "$v" products '{"product_id":101,"price":"8"}' --json | sed 's/.*"lsn":\([0-9]*\).*/\1/')
+"$seam" generate "$v" --orders 20 --seed 2 --no-catalogue -q
+expect 0 'become unreadable' "$seam" vacuum "$v" --dry-run
+expect 0 '"price":"8' "$seam" get "$v" products 101 --as-of "$then"
+sed 's/"shop": *{/"shop":{"log":{"checkpoints_seconds":3600},/' "$v/seam.json" >"$dir/seam.json" && cp "$dir/seam.json" "$v/seam.json"
+expect 0 'no kept state becomes unreadable' "$seam" vacuum "$v"
+expect 0 '"price":"8' "$seam" get "$v" products 101 --as-of "$then"
+sed 's/"checkpoints_seconds":3600/"checkpoints_kept":1/' "$v/seam.json" >"$dir/seam.json" && cp "$dir/seam.json" "$v/seam.json"
+expect 0 'become unreadable' "$seam" vacuum "$v"
+expect 3 'nothing earlier is kept' "$seam" get "$v" products 101 --as-of "$then"
+sed 's/"checkpoints_kept":1/"checkpoints_kept":1000/' "$v/seam.json" >"$dir/seam.json" && cp "$dir/seam.json" "$v/seam.json"
+expect 2 'from 0 to 256' "$seam" vacuum "$v"
+
 # the clock
 expect 0 'commit times go on from 2' "$seam" doctor "$p" --mend-clock
 

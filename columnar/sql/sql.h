@@ -1,12 +1,10 @@
 /* sql - a SELECT over warehouse tables and other row sources: text in, batches out.
  *
- *   text --columnar_sql_parse--> tree --columnar_sql_prepare (names, types, plan)--> struct columnar_sql_query --columnar_sql_run--> batches
+ *   text --columnar_sql_parse_any--> tree --columnar_sql_prepare (sql_rel.h: relations, rewrites)--> struct columnar_sql_query
+ *        --columnar_sql_run--> batches
  *
- * The subset is in sql_ast.h. Filters, needed columns and AS OF go down into the scans; GROUP BY may name
- * items, their positions or expressions; ORDER BY likewise. Functions: count, sum, avg, min, max,
- * approx_count_distinct; date_trunc('day', t), date_part('year', t) / extract-like year(t) month(t) day(t);
- * coalesce, lower, upper, length, substr, round, abs, concat; casts. A table's pseudo-columns _begin_lsn and
- * _end_lsn are the row version's (docs/guide/sql.md).
+ * The dialect is in sql_ast.h and docs/guide/sql.md. A table's pseudo-columns _begin_lsn and _end_lsn are the row
+ * version's.
  *
  * Errors name the byte of the text they are about (fault.at); columnar_sql_caret (sql_ast.h) draws it.
  * Thread-safety: a prepared query belongs to one thread at a time; it runs on opt->threads of its own. */

@@ -30,7 +30,8 @@ WARN     := -Wall -Wextra $(if $(SAN),,-Werror) -Wstrict-prototypes -Wmissing-pr
 OPT      := $(if $(DEBUG),-O0,$(if $(SAN),-O1,-O3)) -g
 OPT      += -fno-omit-frame-pointer -ffp-contract=off
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-CPPFLAGS += -I. $(if $(filter 0,$(TRACE)),-DSEAM_NO_TRACE)
+# DEBUG=1 also runs the walks: whole-structure invariants and assertions in hot loops (engine/base/walk.h).
+CPPFLAGS += -I. $(if $(DEBUG),-DSEAM_WALKS) $(if $(filter 0,$(TRACE)),-DSEAM_NO_TRACE)
 override CFLAGS += $(CSTD) $(OPT) $(WARN) $(SANFLAGS) -pthread
 override LDFLAGS += $(SANFLAGS) -pthread
 LDLIBS   := -lm

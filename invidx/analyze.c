@@ -1,10 +1,12 @@
 /* analyze - the chain at work: runs of letters, folding, stop words, stems, synonyms. */
 #include "invidx/analyze.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/hash.h"
+#include "engine/base/walk.h"
 #include "engine/values/utf8.h"
 #include "invidx/stem.h"
 #include "invidx/unicode_tables.h"
@@ -47,6 +49,8 @@ static bool digit(char c)
 static bool separator(uint32_t cp)
 {
     size_t lo = 0, hi = invidx_unicode_separators_count;
+    SEAM_WALK(invidx_unicode_separators_count > 0);
+    SEAM_WALK(cp <= 0x10ffff);
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -56,6 +60,7 @@ static bool separator(uint32_t cp)
         else
             hi = mid;
     }
+    SEAM_WALK(lo == hi);
     return (lo < invidx_unicode_separators_count && invidx_unicode_separators[lo].from <= cp) ||
            cp == 0xfffd;
 }
@@ -69,6 +74,7 @@ static bool ideograph(uint32_t cp)
 static uint32_t lower(uint32_t cp)
 {
     size_t lo = 0, hi = invidx_unicode_lower_count;
+    SEAM_WALK(invidx_unicode_lower_count > 0);
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -78,6 +84,7 @@ static uint32_t lower(uint32_t cp)
         else
             hi = mid;
     }
+    SEAM_WALK(lo == hi);
     return lo < invidx_unicode_lower_count && invidx_unicode_lower[lo].from == cp
                ? invidx_unicode_lower[lo].to
                : cp;
@@ -87,6 +94,7 @@ static uint32_t lower(uint32_t cp)
 static size_t fold(const struct invidx_analyzer *a, uint32_t cp, char out[8])
 {
     size_t lo = 0, hi = invidx_unicode_fold_count;
+    SEAM_WALK(cp >= 0x80);
 
     if (!a->conf.fold_accents) return seam_utf8_put(lower(cp), out);
     while (lo < hi) {
@@ -99,6 +107,7 @@ static size_t fold(const struct invidx_analyzer *a, uint32_t cp, char out[8])
     }
     if (lo == invidx_unicode_fold_count || invidx_unicode_fold[lo].from != cp)
         return seam_utf8_put(lower(cp), out);
+    SEAM_WALK(strlen(invidx_unicode_fold[lo].to) <= 6);
     memcpy(out, invidx_unicode_fold[lo].to, 7);
     return strlen(out);
 }
@@ -106,6 +115,7 @@ static size_t fold(const struct invidx_analyzer *a, uint32_t cp, char out[8])
 /* ---- tokens ---- */
 struct invidx_tokens invidx_tokens_of(const struct invidx_analyzer *a, const char *s, size_t n)
 {
+    assert(s != NULL || n == 0);
     return (struct invidx_tokens){.a = a, .begin = s, .p = s, .end = s + n};
 }
 
@@ -123,6 +133,8 @@ static bool next_ascii(struct invidx_tokens *t, struct invidx_token *out)
         p++;
     }
     while (p < end && ascii_word[(uint8_t)*p] != 0) p++;
+    assert(n <= INVIDX_TERM_MAX);
+    assert(p <= end);
     t->p = p;
     out->end = (size_t)(p - t->begin);
     out->len = n;
@@ -139,6 +151,7 @@ static enum glyph glyph_at(const struct invidx_tokens *t, const char *p, const c
 {
     char c = p < t->end ? ascii_word[(uint8_t)*p] : 0;
     uint32_t cp;
+    SEAM_WALK(p >= t->begin);
 
     *n = 0;
     if (p >= t->end) return GLYPH_END;
@@ -157,6 +170,8 @@ static enum glyph glyph_at(const struct invidx_tokens *t, const char *p, const c
     if (separator(cp)) return GLYPH_GAP;
     *n = fold(t->a, cp, out);
     if (*n == 0) return GLYPH_SKIP;
+    SEAM_WALK(*n <= 6);
+    SEAM_WALK(*next > p);
     return ideograph(cp) ? GLYPH_ALONE : GLYPH_WORD;
 }
 
@@ -167,6 +182,7 @@ static bool pass_apostrophe(const struct invidx_tokens *t, const char *next, con
     const char *after, *after2 = NULL;
     char bytes[8];
     size_t n;
+    SEAM_WALK(next > t->begin);
 
     *resume = next;
     if (glyph_at(t, next, &after, bytes, &n) != GLYPH_WORD || digit(bytes[0])) return false;
@@ -202,6 +218,8 @@ static bool next_plain(struct invidx_tokens *t, struct invidx_token *out)
 
         if ((*p != '.' && *p != ',') || (q < end && digit(*q))) return false;
     }
+    SEAM_WALK(from < p);
+    SEAM_WALK(n < INVIDX_TERM_MAX);
     t->p = p;
     out->begin = (size_t)(from - t->begin);
     out->end = (size_t)(p - t->begin);
@@ -222,6 +240,7 @@ static bool next_word(struct invidx_tokens *t, struct invidx_token *out)
         if (g == GLYPH_WORD || g == GLYPH_ALONE) break;
         p = next;
     }
+    SEAM_WALK(p <= t->end);
     t->p = p;
     if (g == GLYPH_END) return false;
     out->begin = (size_t)(p - t->begin);
@@ -250,6 +269,8 @@ static bool next_word(struct invidx_tokens *t, struct invidx_token *out)
         g = glyph_at(t, p, &next, bytes, &n);
     }
     t->p = p;
+    assert(len <= INVIDX_TERM_MAX);
+    assert(end_of_word <= p && p <= t->end);
     out->end = (size_t)(end_of_word - t->begin);
     out->len = (uint32_t)len;
     out->pos = t->pos++;
@@ -258,6 +279,8 @@ static bool next_word(struct invidx_tokens *t, struct invidx_token *out)
 
 bool invidx_tokens_next(struct invidx_tokens *t, struct invidx_token *out)
 {
+    SEAM_WALK(t->p >= t->begin);
+    SEAM_WALK(t->p <= t->end);
     return t->a->conf.tokenizer == INVIDX_ASCII ? next_ascii(t, out)
                                                 : next_plain(t, out) || next_word(t, out);
 }
@@ -272,6 +295,8 @@ bool invidx_analyzer_is_code(const char *s, size_t n)
 
 static bool is_stop(const struct invidx_analyzer *a, const char *word, size_t n)
 {
+    SEAM_WALK(a->stop_slots == 0 || a->stop != NULL);
+    SEAM_WALK((a->stop_slots & (a->stop_slots - 1)) == 0);
     if (a->stop_slots == 0) return false;
     for (size_t i = seam_hash64(word, n, 0) & (a->stop_slots - 1); a->stop[i] != NULL;
          i = (i + 1) & (a->stop_slots - 1))
@@ -282,6 +307,7 @@ static bool is_stop(const struct invidx_analyzer *a, const char *word, size_t n)
 size_t invidx_analyzer_term(const struct invidx_analyzer *a, const char *word, size_t n,
                             char out[INVIDX_TERM_MAX + 8])
 {
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
     if (is_stop(a, word, n)) return 0;
     memcpy(out, word, n);
     if (a->conf.stemmer == INVIDX_STEM_NONE || invidx_analyzer_is_code(word, n)) return n;
@@ -293,6 +319,7 @@ size_t invidx_analyzer_term(const struct invidx_analyzer *a, const char *word, s
 static const char *next_line(const char **p, size_t *n)
 {
     const char *line = *p, *end;
+    assert(*p != NULL);
 
     if (*line == '\0') return NULL;
     end = strchr(line, '\n');
@@ -301,6 +328,8 @@ static const char *next_line(const char **p, size_t *n)
     for (const char *c = line; c < end; c++)
         if (*c == '#') end = c;
     *n = (size_t)(end - line);
+    assert(end >= line);
+    assert(*p >= end);
     return line;
 }
 
@@ -316,6 +345,7 @@ static enum seam_status load_stop(struct invidx_analyzer *a, struct seam_fault *
     while (a->stop_slots < 4 * (words + 1)) a->stop_slots *= 2;
     a->stop = calloc(a->stop_slots, sizeof *a->stop);
     if (a->stop == NULL) goto no_memory;
+    assert((a->stop_slots & (a->stop_slots - 1)) == 0);
     words = a->stop_slots / 2;
     while ((line = next_line(&p, &n)) != NULL) {
         struct invidx_tokens tokens = invidx_tokens_of(a, line, n);
@@ -327,6 +357,7 @@ static enum seam_status load_stop(struct invidx_analyzer *a, struct seam_fault *
             if (words-- == 0)
                 return seam_fault_set(f, SEAM_INVALID, "stop words", SEAM_FAULT_NO_OFFSET,
                                       "write one word a line");
+            assert(t.len > 0 && t.len <= INVIDX_TERM_MAX);
             while (a->stop[i] != NULL) i = (i + 1) & (a->stop_slots - 1);
             a->stop[i] = seam_arena_strdup(&a->memory, t.text, t.len);
             if (a->stop[i] == NULL) goto no_memory;
@@ -363,6 +394,8 @@ static bool read_side(struct invidx_analyzer *a, const char *s, size_t n, struct
         out->bytes += (uint32_t)len + 1;
         out->terms++;
     }
+    assert(out->bytes <= sizeof text);
+    assert(out->terms <= RULE_TERMS_MAX);
     copy = seam_arena_alloc(&a->memory, out->bytes + 1);
     if (copy == NULL) return false;
     memcpy(copy, text, out->bytes);
@@ -374,6 +407,8 @@ static int rule_order(const void *x, const void *y)
 {
     const struct invidx_synonym_rule *a = x, *b = y;
     int c = memcmp(a->text, b->text, a->bytes < b->bytes ? a->bytes : b->bytes);
+    assert(a->text != NULL);
+    assert(b->text != NULL);
 
     return c != 0 ? c : (a->bytes > b->bytes) - (a->bytes < b->bytes);
 }
@@ -382,6 +417,8 @@ static bool add_rule(struct invidx_analyzer *a, size_t *cap, const struct analyz
                      const struct analyze_side *to)
 {
     struct invidx_synonym *s = seam_arena_alloc(&a->memory, sizeof *s);
+    assert(a->rule_count <= *cap);
+    assert(from->terms > 0 && to->terms > 0);
 
     if (s == NULL) return false;
     if (a->rule_count == *cap) {
@@ -403,6 +440,7 @@ static bool add_rule(struct invidx_analyzer *a, size_t *cap, const struct analyz
 static bool read_sides(struct invidx_analyzer *a, const char *s, size_t n, struct analyze_side *out,
                        size_t *count)
 {
+    assert(s != NULL);
     *count = 0;
     while (n > 0) {
         const char *comma = memchr(s, ',', n);
@@ -417,6 +455,7 @@ static bool read_sides(struct invidx_analyzer *a, const char *s, size_t n, struc
         s += len + (comma != NULL);
         n -= len + (comma != NULL);
     }
+    assert(*count <= RULE_SIDES_MAX);
     return true;
 }
 
@@ -434,6 +473,7 @@ static void join_rules(struct invidx_analyzer *a)
             a->rules[++m] = a->rules[i];
         }
     }
+    assert(m < a->rule_count);
     a->rule_count = m + 1;
 }
 
@@ -443,6 +483,7 @@ static enum seam_status load_synonyms(struct invidx_analyzer *a, struct seam_fau
     struct analyze_side left[RULE_SIDES_MAX], right[RULE_SIDES_MAX];
     size_t n, nl, nr, cap = 0;
     uint64_t number = 0;
+    assert(a->rule_count == 0);
 
     if (p == NULL) return SEAM_OK;
     while ((line = next_line(&p, &n)) != NULL) {
@@ -464,6 +505,8 @@ static enum seam_status load_synonyms(struct invidx_analyzer *a, struct seam_fau
                 "write \"a, b, c\" or \"a => b, c\"; at most %d alternatives of %d words",
                 RULE_SIDES_MAX, RULE_TERMS_MAX);
     }
+    assert(a->rule_count <= cap);
+    assert(a->longest_rule <= RULE_TERMS_MAX);
     join_rules(a);
     return SEAM_OK;
 }
@@ -472,6 +515,8 @@ const struct invidx_synonym_rule *invidx_analyzer_rule(const struct invidx_analy
                                                        const char *text, size_t bytes)
 {
     struct invidx_synonym_rule key = {.text = text, .bytes = (uint32_t)bytes};
+    assert(bytes > 0 && bytes <= UINT32_MAX);
+    assert(text[bytes - 1] == '\0');
 
     if (a->rule_count == 0) return NULL;
     return bsearch(&key, a->rules, a->rule_count, sizeof *a->rules, rule_order);
@@ -481,6 +526,8 @@ enum seam_status invidx_analyzer_init(struct invidx_analyzer *a, const struct in
                                       struct seam_fault *f)
 {
     enum seam_status st;
+    assert(conf->tokenizer == INVIDX_WORDS || conf->tokenizer == INVIDX_ASCII);
+    assert((unsigned)conf->stemmer <= INVIDX_STEM_PORTER2);
 
     memset(a, 0, sizeof *a);
     a->conf = *conf;
@@ -506,6 +553,8 @@ enum seam_status invidx_analyze(const struct invidx_analysis *conf, const char *
     struct invidx_token t;
     char term[INVIDX_TERM_MAX + 8];
     enum seam_status st = invidx_analyzer_init(&a, conf, f);
+    assert(text != NULL || n == 0);
+    assert(out != NULL);
 
     if (st != SEAM_OK) return st;
     tokens = invidx_tokens_of(&a, text, n);

@@ -1,10 +1,12 @@
 /* buffer - adds a document's words to tables in memory, and finds or drops it by key. */
 #include "invidx/buffer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bitset.h"
+#include "engine/base/walk.h"
 
 /* ---- tables of words ---- */
 static inline uint64_t low_bytes(uint64_t v, size_t n)
@@ -20,6 +22,7 @@ struct word_key {
 static inline struct word_key word_key(const char *text, size_t n)
 {
     struct word_key k;
+    SEAM_WALK(n > 0);
 
     if (n <= 16) {
         k.lo = low_bytes(seam_get_u64(text), n);
@@ -39,6 +42,8 @@ static bool table_grow(struct invidx_word_table *t)
 {
     size_t size = t->size == 0 ? 1024 : t->size < 1u << 18 ? 4 * t->size : 2 * t->size;
     struct invidx_word_slot *slots = calloc(size, sizeof *slots);
+    assert(2 * t->used >= t->size);
+    assert((t->size & (t->size - 1)) == 0);
 
     if (slots == NULL) return false;
     for (size_t i = 0; i < t->size; i++) {
@@ -58,6 +63,7 @@ static bool table_grow(struct invidx_word_table *t)
         while (slots[j].len != 0) j = (j + 1) & (size - 1);
         slots[j] = *s;
     }
+    assert(size > t->size);
     free(t->slots);
     t->slots = slots;
     t->size = size;
@@ -76,16 +82,21 @@ static inline struct invidx_word_slot *table_slot_of(struct invidx_word_table *t
         struct invidx_word_slot *s = &t->slots[i];
 
         if (s->len != n || s->lo != k.lo) continue;
-        if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) return s;
+        if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) {
+            *fresh = s->term == TERM_NEW;
+            return s;
+        }
     }
     *fresh = true;
-    t->used++;
     if (n > 16) {
         k.hi = t->text.size;
         seam_buf_append(&t->text, text, n);
         if (!seam_buf_ok(&t->text)) return NULL;
     }
-    t->slots[i] = (struct invidx_word_slot){k.lo, k.hi, (uint32_t)n, 0};
+    assert(n > 0 && n <= UINT32_MAX);
+    assert(t->used < t->size);
+    t->used++;
+    t->slots[i] = (struct invidx_word_slot){k.lo, k.hi, (uint32_t)n, TERM_NEW};
     return &t->slots[i];
 }
 
@@ -100,21 +111,26 @@ static struct invidx_word_slot *table_find(const struct invidx_word_table *t, co
                                            size_t n)
 {
     struct word_key k = word_key(text, n);
+    SEAM_WALK(n > 0);
+    SEAM_WALK((t->size & (t->size - 1)) == 0);
 
     if (t->size == 0) return NULL;
     for (size_t i = k.hash & (t->size - 1); t->slots[i].len != 0; i = (i + 1) & (t->size - 1)) {
         struct invidx_word_slot *s = &t->slots[i];
 
         if (s->len != n || s->lo != k.lo) continue;
-        if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0) return s;
+        if (n <= 16 ? s->hi == k.hi : memcmp(t->text.data + s->hi, text, n) == 0)
+            return s->term == TERM_NEW ? NULL : s;
     }
     return NULL;
 }
 
 static void table_clear(struct invidx_word_table *t)
 {
+    assert(t->used <= t->size);
     free(t->slots);
     seam_buf_free(&t->text);
+    assert(t->text.data == NULL);
     memset(t, 0, sizeof *t);
 }
 
@@ -122,6 +138,8 @@ static void table_clear(struct invidx_word_table *t)
 void invidx_buffer_init(struct invidx_buffer *b, const struct invidx_schema *schema,
                         const struct invidx_analyzer *analyzer)
 {
+    assert(schema->field_count >= 1 && schema->field_count <= INVIDX_FIELDS_MAX);
+    assert(schema->attr_count <= INVIDX_ATTRS_MAX);
     memset(b, 0, sizeof *b);
     b->schema = schema;
     b->analyzer = analyzer;
@@ -129,6 +147,8 @@ void invidx_buffer_init(struct invidx_buffer *b, const struct invidx_schema *sch
 
 void invidx_buffer_free(struct invidx_buffer *b)
 {
+    assert(b->doc_count <= b->doc_cap);
+    assert(b->token_count <= b->token_cap);
     table_clear(&b->words);
     table_clear(&b->values_by_text);
     seam_buf_free(&b->term_text);
@@ -148,6 +168,8 @@ void invidx_buffer_clear(struct invidx_buffer *b)
 {
     const struct invidx_schema *schema = b->schema;
     const struct invidx_analyzer *analyzer = b->analyzer;
+    assert(schema != NULL);
+    assert(analyzer != NULL);
 
     invidx_buffer_free(b);
     invidx_buffer_init(b, schema, analyzer);
@@ -156,6 +178,8 @@ void invidx_buffer_clear(struct invidx_buffer *b)
 /* What it holds, and what flushing will need (the sorted tokens).                                      */
 size_t invidx_buffer_bytes(const struct invidx_buffer *b)
 {
+    assert(b->doc_count <= b->doc_cap);
+    assert(b->term_count <= b->term_cap);
     return b->token_count * 12 + b->words.size * sizeof *b->words.slots + b->term_text.size +
            b->term_count * 32 +
            b->doc_count *
@@ -167,11 +191,13 @@ static bool grow(void **p, size_t *cap, size_t want, size_t size)
 {
     size_t n = *cap < 64 ? 64 : *cap;
     void *q;
+    assert(size > 0);
 
     if (want <= *cap) return true;
     while (n < want) n *= 2;
     q = realloc(*p, n * size);
     if (q == NULL) return false;
+    assert(n >= want);
     *p = q;
     *cap = n;
     return true;
@@ -179,16 +205,21 @@ static bool grow(void **p, size_t *cap, size_t want, size_t size)
 
 static bool new_term(struct invidx_buffer *b, const char *text, size_t n, uint32_t *out)
 {
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
     if (!grow((void **)&b->terms, &b->term_cap, b->term_count + 1, sizeof *b->terms)) return false;
     b->terms[b->term_count] = (struct invidx_text_ref){(uint32_t)b->term_text.size, (uint32_t)n};
     seam_buf_append(&b->term_text, text, n);
     if (!seam_buf_ok(&b->term_text)) return false;
+    assert(b->term_count < b->term_cap);
+    assert(b->term_count < TERM_NEW);
     *out = (uint32_t)b->term_count++;
     return true;
 }
 
 static bool term_is(const struct invidx_buffer *b, uint32_t term, const char *text, size_t n)
 {
+    assert(term == TERM_HOLE || term < b->term_count);
+    assert(n > 0);
     return term != TERM_HOLE && b->terms[term].len == n &&
            memcmp(b->term_text.data + b->terms[term].at, text, n) == 0;
 }
@@ -201,12 +232,15 @@ static bool resolve_word(struct invidx_buffer *b, struct invidx_token *t, uint32
     size_t n = invidx_analyzer_term(b->analyzer, t->text, t->len, term + 1);
     struct invidx_word_slot *s, *plain;
     bool fresh;
+    assert(t->len > 0 && t->len <= INVIDX_TERM_MAX);
 
     *out = TERM_HOLE;
+    assert(n <= t->len);
     if (n == 0) return true;
     if (n == t->len && memcmp(term + 1, t->text, n) == 0) { /* its own term */
         s = table_find(&b->words, term, n + 1);
         if (s == NULL) return new_term(b, t->text, n, out);
+        assert(s->term == TERM_HOLE || s->term < b->term_count);
         *out = s->term;
         return true;
     }
@@ -237,6 +271,7 @@ static bool add_word(struct invidx_buffer *b, struct invidx_token *t, struct wor
 {
     bool fresh;
     struct invidx_word_slot *s = table_slot_of(&b->words, key, t->text, t->len, &fresh);
+    SEAM_WALK(t->len <= INVIDX_TERM_MAX);
 
     if (s == NULL) return false;
     if (seam_unlikely(fresh)) {
@@ -247,6 +282,8 @@ static bool add_word(struct invidx_buffer *b, struct invidx_token *t, struct wor
         if (s == NULL) return false;
         s->term = term;
     }
+    SEAM_WALK(b->token_count < b->token_cap);
+    SEAM_WALK(s->term == TERM_HOLE || s->term < b->term_count);
     b->tokens[b->token_count++] = s->term;
     return true;
 }
@@ -258,6 +295,7 @@ static bool add_field(struct invidx_buffer *b, struct invidx_text text, uint32_t
     size_t n;
 
     *slots = 0;
+    assert(b->words.size > 0);
     do {
         for (n = 0; n < BATCH && *slots + n < INVIDX_FIELD_TOKENS_MAX &&
                     invidx_tokens_next(&tokens, &batch.t[n]);
@@ -272,6 +310,8 @@ static bool add_field(struct invidx_buffer *b, struct invidx_text text, uint32_t
             if (!add_word(b, &batch.t[i], batch.key[i])) return false;
         *slots += (uint32_t)n;
     } while (n == BATCH);
+    assert(*slots <= INVIDX_FIELD_TOKENS_MAX);
+    assert(b->token_count <= b->token_cap);
     return true;
 }
 
@@ -282,6 +322,8 @@ static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct sea
     size_t n = 1u + v->len;
     struct invidx_word_slot *s;
     bool fresh;
+    assert(attr < b->schema->attr_count);
+    assert(v->len <= INVIDX_KEYWORD_MAX);
 
     text[0] = (char)(attr + 1);
     memcpy(text + 1, v->s, v->len);
@@ -295,6 +337,7 @@ static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct sea
         if (!seam_buf_ok(&b->value_text)) return false;
         s->term = (uint32_t)++b->value_count;
     }
+    assert(s->term >= 1 && s->term <= b->value_count);
     *out = s->term;
     return true;
 }
@@ -302,6 +345,7 @@ static bool add_keyword(struct invidx_buffer *b, uint32_t attr, const struct sea
 static enum seam_status check_attrs(const struct invidx_schema *s, const struct invidx_doc *doc,
                                     struct seam_fault *f)
 {
+    assert(s->attr_count == 0 || doc->attrs != NULL);
     for (size_t i = 0; i < s->attr_count; i++) {
         const struct seam_value *v = &doc->attrs[i];
         bool number = v->type == SEAM_V_INT || v->type == SEAM_V_DECIMAL ||
@@ -316,6 +360,7 @@ static enum seam_status check_attrs(const struct invidx_schema *s, const struct 
             return seam_fault_set(f, SEAM_LIMIT, s->attrs[i].name, SEAM_FAULT_NO_OFFSET,
                                   "keyword of %u bytes; at most %d", v->len, INVIDX_KEYWORD_MAX);
     }
+    assert(s->attr_count <= INVIDX_ATTRS_MAX);
     return SEAM_OK;
 }
 
@@ -323,6 +368,7 @@ static bool reserve_doc(struct invidx_buffer *b)
 {
     size_t cap, want = (size_t)b->doc_count + 1;
     size_t f = b->schema->field_count, a = b->schema->attr_count + 1;
+    assert(b->doc_count <= b->doc_cap);
 
     if (b->doc_count < b->doc_cap) return true;
     cap = b->doc_cap;
@@ -333,6 +379,7 @@ static bool reserve_doc(struct invidx_buffer *b)
     if (!grow((void **)&b->ints, &cap, want, a * sizeof *b->ints)) return false;
     cap = b->doc_cap;
     if (!grow((void **)&b->nulls, &cap, want, a)) return false;
+    assert(cap >= want && cap <= UINT32_MAX);
     b->doc_cap = (uint32_t)cap;
     return true;
 }
@@ -340,6 +387,8 @@ static bool reserve_doc(struct invidx_buffer *b)
 static bool index_key(struct invidx_buffer *b, uint64_t key, uint32_t doc)
 {
     size_t i;
+    assert(doc < UINT32_MAX);
+    assert((b->by_key_size & (b->by_key_size - 1)) == 0);
 
     if (2 * ((size_t)doc + 1) > b->by_key_size) {
         size_t size = b->by_key_size == 0 ? 256 : 4 * b->by_key_size;
@@ -355,12 +404,15 @@ static bool index_key(struct invidx_buffer *b, uint64_t key, uint32_t doc)
     for (i = seam_hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
          i = (i + 1) & (b->by_key_size - 1))
         if (b->docs[b->by_key[i] - 1].key == key) break;
+    assert(b->by_key_size > doc);
     b->by_key[i] = doc + 1;
     return true;
 }
 
 int64_t invidx_buffer_find(const struct invidx_buffer *b, uint64_t key)
 {
+    assert((b->by_key_size & (b->by_key_size - 1)) == 0);
+    assert(b->by_key_size == 0 || b->by_key != NULL);
     if (b->by_key_size == 0 || key > b->top_key) return -1;
     for (size_t i = seam_hash64_u64(key) & (b->by_key_size - 1); b->by_key[i] != 0;
          i = (i + 1) & (b->by_key_size - 1))
@@ -376,6 +428,7 @@ enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_
     uint32_t d = b->doc_count;
     size_t first = b->token_count, attrs = s->attr_count + 1;
     enum seam_status st = check_attrs(s, doc, f);
+    assert(doc->fields != NULL);
 
     if (st != SEAM_OK) return st;
     if (!reserve_doc(b) || (b->words.size == 0 && !table_grow(&b->words))) goto no_memory;
@@ -392,6 +445,9 @@ enum seam_status invidx_buffer_add(struct invidx_buffer *b, const struct invidx_
     b->docs[d] = (struct invidx_buffer_doc){doc->key, lsn, SEAM_LSN_MAX, first};
     if (!index_key(b, doc->key, d)) goto no_memory;
     if (d == 0 || doc->key > b->top_key) b->top_key = doc->key;
+    assert(b->doc_count < b->doc_cap);
+    assert(first <= b->token_count);
+    SEAM_WALK(invidx_buffer_find(b, doc->key) == (int64_t)d);
     b->doc_count++;
     return SEAM_OK;
 no_memory:

@@ -9,12 +9,16 @@
 #include "invidx/analyze.h"
 #include "invidx/segbuild.h"
 
-enum { TERM_HOLE = 0xffffffffu }; /* a stop word: takes a position, is no term */
+enum {
+    TERM_HOLE = 0xffffffffu, /* a stop word: takes a position, is no term */
+    TERM_NEW =
+        0xfffffffeu, /* a slot whose term memory did not suffice for: its word is as good as unseen */
+};
 
 struct invidx_word_slot {
     uint64_t lo, hi; /* words of 16 bytes and less: the bytes; longer: hash, offset of the text */
     uint32_t len;    /* 0 = free */
-    uint32_t term;   /* or TERM_HOLE */
+    uint32_t term;   /* or TERM_HOLE, TERM_NEW */
 };
 
 struct invidx_text_ref {

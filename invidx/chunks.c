@@ -2,9 +2,13 @@
 #include "engine/base/crc32c.h"
 #include "invidx/segment.h"
 
+#include <assert.h>
+
 enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const uint8_t *at,
                                         const char *why, struct seam_fault *f)
 {
+    assert(why != NULL);
+    assert(at == NULL || s->map != NULL);
     return seam_fault_set(f, SEAM_CORRUPT, s->path,
                           at == NULL ? SEAM_FAULT_NO_OFFSET : (uint64_t)(at - s->map), "%s", why);
 }
@@ -12,6 +16,8 @@ enum seam_status invidx_segment_damaged(const struct invidx_segment *s, const ui
 enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t first, size_t last,
                                            struct seam_fault *f)
 {
+    assert(first <= last);
+    assert(last < (s->run_size + SEG_CHUNK - 1) / SEG_CHUNK);
     for (size_t i = first; i <= last; i++) {
         size_t at = i * SEG_CHUNK, n = s->run_size - at < SEG_CHUNK ? s->run_size - at : SEG_CHUNK;
 

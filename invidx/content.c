@@ -1,7 +1,9 @@
 /* content - what each document is found by, added up: from the postings, and from the text itself. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "invidx/merge.h"
 #include "invidx/reader.h"
 
@@ -14,12 +16,15 @@ static enum seam_status no_memory(struct seam_fault *f)
 /* ---- from the index ---- */
 static void add_posting(void *ctx, uint32_t doc, struct seam_hash128 h)
 {
+    SEAM_WALK(ctx != NULL);
     seam_digest_add(&((struct seam_digest *)ctx)[doc], h);
 }
 
 static void read_attrs(const struct invidx_segment *s, uint32_t doc,
                        const struct invidx_schema *schema, struct seam_value *out)
 {
+    assert(doc < s->docs);
+    assert(s->attrs == schema->attr_count);
     for (uint32_t a = 0; a < s->attrs; a++) {
         int64_t number;
         uint32_t code;
@@ -46,6 +51,9 @@ static enum seam_status segment_contents(struct invidx_reader *r, const struct i
     struct seam_digest *sums = calloc((size_t)s->docs + 1, sizeof *sums);
     struct seam_value attrs[INVIDX_ATTRS_MAX];
     enum seam_status st = sums == NULL ? no_memory(f) : SEAM_OK;
+    assert(fn != NULL);
+    assert(s->docs > 0);
+    assert(s->attrs <= INVIDX_ATTRS_MAX);
 
     if (st == SEAM_OK && words) st = invidx_segment_each_posting(s, rs->dead, add_posting, sums, f);
     for (uint32_t d = 0; st == SEAM_OK && d < s->docs; d++) {
@@ -66,6 +74,8 @@ enum seam_status invidx_contents(struct invidx_reader *r, bool words, invidx_con
                                  void *ctx, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
+    assert(fn != NULL);
+    assert(r->seg_count == 0 || r->segs != NULL);
 
     for (size_t i = 0; st == SEAM_OK && i < r->seg_count; i++)
         st = segment_contents(r, &r->segs[i], words, fn, ctx, f);
@@ -104,10 +114,12 @@ enum seam_status invidx_hasher_new(const struct invidx_reader *r, struct invidx_
                                    struct seam_fault *f)
 {
     struct invidx_hasher *h = calloc(1, sizeof *h);
+    assert(out != NULL);
 
     if (h == NULL) return no_memory(f);
     h->analyzer = &r->analyzer;
     h->fields = r->box.view.field_count;
+    assert(h->fields >= 1 && h->fields <= INVIDX_FIELDS_MAX);
     *out = h;
     return SEAM_OK;
 }
@@ -115,6 +127,8 @@ enum seam_status invidx_hasher_new(const struct invidx_reader *r, struct invidx_
 void invidx_hasher_free(struct invidx_hasher *h)
 {
     if (h == NULL) return;
+    assert(h->count <= h->cap);
+    assert(h->known_count <= h->known_size);
     seam_buf_free(&h->text);
     free(h->known);
     free(h->found);
@@ -127,6 +141,8 @@ static bool known_grow(struct invidx_hasher *h)
     bool full = h->known_count >= CACHE_WORDS_MAX; /* forget all: it is only a cache */
     size_t size = full ? h->known_size : h->known_size == 0 ? 1024 : 4 * h->known_size;
     struct known *table = calloc(size, sizeof *table);
+    assert((h->known_size & (h->known_size - 1)) == 0);
+    assert(2 * h->known_count >= h->known_size);
 
     if (table == NULL) return false;
     if (full) {
@@ -140,6 +156,7 @@ static bool known_grow(struct invidx_hasher *h)
         while (table[at].len != 0) at = (at + 1) & (size - 1);
         table[at] = h->known[i];
     }
+    assert(size > h->known_count);
     free(h->known);
     h->known = table;
     h->known_size = size;
@@ -152,6 +169,7 @@ static const struct known *look_up(struct invidx_hasher *h, const struct invidx_
     char term[INVIDX_TERM_MAX + 8];
     struct known *k;
     size_t at, n;
+    assert(t->len > 0);
 
     if (2 * h->known_count >= h->known_size && !known_grow(h)) return NULL;
     for (at = hash & (h->known_size - 1); h->known[at].len != 0;
@@ -160,6 +178,8 @@ static const struct known *look_up(struct invidx_hasher *h, const struct invidx_
             memcmp(h->text.data + h->known[at].at, t->text, t->len) == 0)
             return &h->known[at];
     n = invidx_analyzer_term(h->analyzer, t->text, t->len, term);
+    assert(n <= t->len);
+    assert(h->known_count < h->known_size);
     k = &h->known[at];
     *k = (struct known){.hash = hash, .at = (uint32_t)h->text.size, .len = t->len, .stop = n == 0};
     if (n > 0) k->term = seam_siphash128(term, n);
@@ -170,6 +190,8 @@ static const struct known *look_up(struct invidx_hasher *h, const struct invidx_
 
 static bool note(struct invidx_hasher *h, struct seam_hash128 term, uint32_t field, uint32_t pos)
 {
+    assert(h->count <= h->cap);
+    assert(field < h->fields);
     if (h->count == h->cap) {
         size_t cap = h->cap == 0 ? 256 : 2 * h->cap;
         struct occurrence *more = realloc(h->found, cap * sizeof *more);
@@ -186,6 +208,8 @@ static bool read_field(struct invidx_hasher *h, uint32_t field, struct invidx_te
 {
     struct invidx_tokens tokens = invidx_tokens_of(h->analyzer, text.s, text.n);
     struct invidx_token t;
+    assert(field < h->fields);
+    assert(text.s != NULL || text.n == 0);
 
     for (uint32_t pos = 0; pos < INVIDX_FIELD_TOKENS_MAX && invidx_tokens_next(&tokens, &t);
          pos++) {
@@ -208,6 +232,7 @@ static int by_term(const void *a, const void *b)
 
 static bool same_term(const struct occurrence *a, const struct occurrence *b)
 {
+    SEAM_WALK(a <= b);
     return a->term.lo == b->term.lo && a->term.hi == b->term.hi;
 }
 
@@ -215,6 +240,7 @@ enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
                                      const struct invidx_text *fields, struct seam_digest *out,
                                      struct seam_fault *f)
 {
+    assert(fields != NULL);
     *out = (struct seam_digest){0};
     h->count = 0;
     for (size_t i = 0; i < h->fields; i++)
@@ -226,6 +252,7 @@ enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
         h->pos = more;
         h->pos_cap = h->cap;
     }
+    assert(h->count <= h->pos_cap);
     if (h->count > 1) qsort(h->found, h->count, sizeof *h->found, by_term);
     for (size_t i = 0; i < h->count;) {
         uint32_t tf[INVIDX_FIELDS_MAX] = {0};
@@ -236,6 +263,8 @@ enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
             h->pos[n] = h->found[i + n].pos;
         }
         seam_digest_add(out, invidx_posting_hash(h->found[i].term, key, tf, h->fields, h->pos, n));
+        assert(n > 0);
+        assert(i + n <= h->count);
         i += n;
     }
     return SEAM_OK;

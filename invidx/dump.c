@@ -1,5 +1,6 @@
 /* dump - our files as text, for people. It believes nothing: a damaged file is shown as far as it goes and
  * then named as damaged.                                                                                */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +35,16 @@ static enum seam_status split(const char *path, char dir[SEAM_PATH_MAX_BYTES], c
         memcpy(dir, path, n);
         dir[n] = '\0';
     }
+    assert(strlen(dir) < SEAM_PATH_MAX_BYTES);
+    assert(*name >= path);
     return SEAM_OK;
 }
 
 static void dump_sections(const struct invidx_segment *s, struct seam_buf *out)
 {
     char platform[SEAM_PLATFORM_TEXT];
+    assert(s->docs > 0);
+    assert(s->sections <= SEG_SECTIONS_MAX);
 
     seam_platform_text(s->owner.platform, platform);
     seam_buf_printf(out,
@@ -86,6 +91,8 @@ static enum seam_status dump_terms(struct invidx_segment *s, struct seam_buf *ou
         if (st == SEAM_OK) st = invidx_postings_load(p, 0, f);
         if (st == SEAM_OK) st = invidx_postings_load_positions(p, f);
         if (st != SEAM_OK) break;
+        assert(p->n <= PFOR_BLOCK);
+        assert(p->have_pos);
         for (uint32_t i = 0; i < p->n && i < DUMP_POSTINGS; i++) {
             uint32_t m;
             const uint32_t *pos = invidx_postings_positions(p, i, &m);
@@ -111,6 +118,7 @@ static enum seam_status dump_segment(struct seam_io *io, const char *dir, uint64
 
     if (st == SEAM_OK) st = invidx_segment_open(io, dir, id, &box.view, &s, f);
     if (st == SEAM_OK) {
+        assert(s != NULL && s->id == id);
         dump_sections(s, out);
         st = dump_terms(s, out, f);
     }
@@ -128,6 +136,7 @@ struct shown {
 static bool show_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     struct shown *s = ctx;
+    assert(s->out != NULL);
 
     if (segment != s->segment)
         seam_buf_printf(s->out, "segment %016llx\n", (unsigned long long)segment);
@@ -144,10 +153,12 @@ static enum seam_status dump_dels(struct seam_io *io, const char *dir, const cha
     struct shown shown = {out, UINT64_MAX, 0};
     struct invidx_store_dels d = {.id = id};
     enum seam_status st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
+    assert(path != NULL && dir != NULL);
 
     if (st == SEAM_OK && b.size < 4)
         st = seam_fault_set(f, SEAM_CORRUPT, path, b.size, "shorter than a tombstone file can be");
     if (st == SEAM_OK) {
+        assert(b.size >= 4);
         d.size = b.size;
         d.crc = seam_get_u32(b.data + b.size - 4);
         seam_buf_printf(out, "tombstones %016llx: %zu bytes, crc %08x\n", (unsigned long long)id,
@@ -168,6 +179,8 @@ static enum seam_status dump_manifest(struct seam_io *io, const char *dir, uint6
 
     if (st == SEAM_OK) st = invidx_store_decode(&m, dir, &s, f);
     if (st == SEAM_OK) {
+        assert(s.segment_count <= INVIDX_SEGMENTS_MAX);
+        assert(s.del_count <= DELS_MAX);
         seam_buf_printf(
             out,
             "state %llu (from %llu) at LSN %llu, published at %lld us, purged to LSN %llu, "
@@ -196,6 +209,8 @@ static enum seam_status dump_schema(struct seam_io *io, const char *dir, struct 
     enum seam_status st = invidx_schema_load(io, dir, &box, f);
 
     if (st != SEAM_OK) return st;
+    assert(box.view.field_count <= INVIDX_FIELDS_MAX);
+    assert(box.view.attr_count <= INVIDX_ATTRS_MAX);
     for (size_t i = 0; i < box.view.field_count; i++)
         seam_buf_printf(out, "field %s, weight %u\n", box.fields[i].name, box.fields[i].weight);
     for (size_t i = 0; i < box.view.attr_count; i++)
@@ -217,6 +232,8 @@ enum seam_status invidx_dump(struct seam_io *io, const char *path, struct seam_b
     char *end;
     uint64_t id;
     enum seam_status st;
+    assert(path != NULL);
+    assert(out != NULL);
 
     st = split(path, dir, &name, f);
     if (st != SEAM_OK) return st;

@@ -2,9 +2,11 @@
  * dictionary. The automaton's state is a row of the edit matrix (transpositions count one); when no cell of
  * the row is within reach, every word with that prefix is skipped by one seek.
  * Paper: Schulz & Mihov, "Fast string correction with Levenshtein automata" (IJDAR 2002).              */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "invidx/plan.h"
 
 struct invidx_found {
@@ -21,6 +23,9 @@ static enum seam_status no_memory(struct seam_fault *f)
 static enum seam_status add(struct invidx_query *q, struct invidx_found *s, const char *text,
                             size_t len, uint32_t edits, uint64_t df, struct seam_fault *f)
 {
+    assert(s->n <= s->cap);
+    assert(len <= INVIDX_TERM_MAX);
+    assert(df > 0);
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 256 : 2 * s->cap;
         struct invidx_expansion *v = realloc(s->v, cap * sizeof *v);
@@ -38,6 +43,8 @@ static int by_text(const void *x, const void *y)
 {
     const struct invidx_expansion *a = x, *b = y;
     int c = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+    SEAM_WALK(a->text != NULL);
+    SEAM_WALK(b->text != NULL);
 
     if (c != 0) return c;
     if (a->len != b->len) return a->len > b->len ? 1 : -1;
@@ -69,11 +76,13 @@ static enum seam_status settle(struct invidx_query *q, struct invidx_found *s,
             s->v[++n] = s->v[i];
         }
     }
+    assert(n < s->n);
     n++;
     qsort(s->v, n, sizeof *s->v, by_rank);
     if (n > INVIDX_EXPANSIONS_MAX) n = INVIDX_EXPANSIONS_MAX;
     *out = seam_arena_alloc(&q->run, n * sizeof **out);
     if (*out == NULL) return no_memory(f);
+    assert(n > 0 && n <= INVIDX_EXPANSIONS_MAX);
     memcpy(*out, s->v, n * sizeof **out);
     *count = n;
     return SEAM_OK;
@@ -81,6 +90,7 @@ static enum seam_status settle(struct invidx_query *q, struct invidx_found *s,
 
 static bool begins(const char *text, size_t len, const char *prefix, size_t n)
 {
+    SEAM_WALK(len <= INVIDX_TERM_MAX);
     return len >= n && memcmp(text, prefix, n) == 0;
 }
 
@@ -98,6 +108,8 @@ struct invidx_lexicon {
 static enum seam_status lexicon_seek(struct invidx_lexicon *x, struct invidx_rseg *rs,
                                      const char *text, size_t n, struct seam_fault *f)
 {
+    assert(rs->seg != NULL);
+    assert(text != NULL || n == 0);
     x->rs = rs;
     x->seg = rs->seg;
     x->stemmed = rs->seg->words.n > 0;
@@ -108,6 +120,7 @@ static enum seam_status lexicon_seek(struct invidx_lexicon *x, struct invidx_rse
 /* Words before the next one: only ever grows on a sorted lexicon. */
 static uint64_t lexicon_at(const struct invidx_lexicon *x)
 {
+    assert(x->seg != NULL);
     return x->stemmed ? x->words.next : x->terms.block * (uint64_t)DICT_BLOCK + x->terms.in_block;
 }
 
@@ -115,9 +128,11 @@ static enum seam_status lexicon_next(struct invidx_lexicon *x, struct seam_fault
 {
     enum seam_status st =
         x->stemmed ? invidx_words_next(&x->words, f) : invidx_termdict_next(&x->terms, f);
+    assert(x->seg != NULL);
 
     x->text = x->stemmed ? x->words.text : x->terms.text;
     x->len = x->stemmed ? x->words.len : x->terms.len;
+    assert(st != SEAM_OK || x->len <= INVIDX_TERM_MAX);
     return st;
 }
 
@@ -131,9 +146,12 @@ static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_quer
     uint32_t live;
     enum seam_status st =
         x->stemmed ? invidx_termdict_at(&x->term_of, x->seg, x->words.ord, f) : SEAM_OK;
+    assert(x->rs->seg == x->seg);
 
     if (st != SEAM_OK) return st;
     if (q->pool_used == 0 && invidx_query_cursor(q) == NULL) return no_memory(f);
+    assert(q->pool_used > 0);
+    assert(q->pool_count >= q->pool_used);
     scratch = q->pool[0];
     st = invidx_rseg_live_df(x->rs, &it->term, scratch, &live, f);
     if (st != SEAM_OK || live == 0) return st;
@@ -148,6 +166,8 @@ enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, 
     struct invidx_found found = {0};
     struct invidx_lexicon *x = malloc(sizeof *x);
     enum seam_status st = x == NULL ? no_memory(f) : SEAM_OK;
+    assert(n <= INVIDX_TERM_MAX);
+    assert(out != NULL && count != NULL);
 
     for (size_t i = 0; st == SEAM_OK && i < q->reader->seg_count; i++) {
         st = lexicon_seek(x, &q->reader->segs[i], text, n, f);
@@ -173,6 +193,8 @@ struct automaton {
 
 static void automaton_init(struct automaton *a, const char *want, uint32_t n, uint32_t edits)
 {
+    assert(n <= INVIDX_TERM_MAX);
+    assert(edits >= 1 && edits <= 2);
     a->want = want;
     a->n = n;
     a->edits = edits;
@@ -190,6 +212,8 @@ static uint8_t least(uint8_t a, uint8_t b)
 static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t len, uint32_t *dead)
 {
     uint32_t d = 0;
+    assert(len <= INVIDX_TERM_MAX);
+    assert(a->depth <= INVIDX_TERM_MAX);
 
     while (d < a->depth && d < len && a->text[d] == text[d]) d++;
     *dead = 0;
@@ -213,6 +237,7 @@ static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t l
             return UINT32_MAX;
         }
     }
+    assert(*dead == 0);
     a->depth = len;
     return a->row[len][a->n];
 }
@@ -220,10 +245,12 @@ static uint32_t automaton_feed(struct automaton *a, const char *text, uint32_t l
 /* The smallest text after every word with this prefix; false at the end of the alphabet.                */
 static bool after_prefix(const char *text, uint32_t n, char *out, uint32_t *len)
 {
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
     memcpy(out, text, n);
     while (n > 0 && (uint8_t)out[n - 1] == 0xff) n--;
     if (n == 0) return false;
     out[n - 1]++;
+    assert((uint8_t)out[n - 1] > 0);
     *len = n;
     return true;
 }
@@ -234,6 +261,8 @@ static enum seam_status fuzzy_segment(struct invidx_query *q, struct automaton *
                                       struct seam_fault *f)
 {
     enum seam_status st = lexicon_seek(x, rs, "", 0, f);
+    assert(a->n <= INVIDX_TERM_MAX);
+    assert(a->want != NULL);
 
     a->depth = 0;
     while (st == SEAM_OK && (st = lexicon_next(x, f)) == SEAM_OK) {
@@ -263,6 +292,7 @@ enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, s
     struct invidx_lexicon *x = malloc(sizeof *x);
     enum seam_status st = a == NULL || x == NULL ? no_memory(f) : SEAM_OK;
 
+    assert(out != NULL);
     if (a != NULL) automaton_init(a, text, (uint32_t)n, edits);
     for (size_t i = 0; st == SEAM_OK && i < q->reader->seg_count; i++)
         st = fuzzy_segment(q, a, x, &q->reader->segs[i], surface, &found, f);

@@ -1,4 +1,5 @@
 /* explain - one document's score, term by term, from the same plan and the same arithmetic as the search.  */
+#include <assert.h>
 #include <string.h>
 
 #include "invidx/exec.h"
@@ -17,8 +18,10 @@ static bool at_doc(struct explainer *e, struct invidx_postings *p, uint32_t *ind
     uint32_t b;
 
     if (p == NULL) return false;
+    assert(e->doc < e->x.seg->docs);
     b = invidx_postings_seek_block(p, 0, e->doc);
     if (b >= p->blocks || !exec_load(&e->x, p, b) || !exec_tf(&e->x, p)) return false;
+    assert(p->block == b && p->n <= PFOR_BLOCK);
     for (*index = 0; *index < p->n && p->docs[*index] < e->doc;) ++*index;
     return *index < p->n && p->docs[*index] == e->doc;
 }
@@ -27,6 +30,8 @@ static uint32_t leaf_frequency(struct explainer *e, const struct invidx_leaf *l,
 {
     struct invidx_cursor *c = e->x.cursors[l->number];
     uint32_t i[256], tf = 0, fields = e->x.seg->fields;
+    assert(fields >= 1 && fields <= INVIDX_FIELDS_MAX);
+    assert(l->count > 0);
 
     for (uint32_t t = 0; t < l->count && e->x.st == SEAM_OK; t++) {
         uint32_t k;
@@ -55,6 +60,7 @@ static const char *leaf_text(struct explainer *e, const struct invidx_leaf *l, s
 
     for (uint32_t t = 0; t < l->count; t++) n += l->terms[t].len + 1u;
     s = seam_arena_alloc(&e->x.plan->q->run, n);
+    assert(n >= 2);
     *len = 0;
     if (s == NULL) return "";
     for (uint32_t t = 0; t < l->count; t++) {
@@ -62,6 +68,7 @@ static const char *leaf_text(struct explainer *e, const struct invidx_leaf *l, s
         memcpy(s + *len, l->terms[t].text, l->terms[t].len);
         *len += l->terms[t].len;
     }
+    assert(*len < n);
     return s;
 }
 
@@ -72,6 +79,8 @@ static bool explain_leaf(struct explainer *e, const struct invidx_leaf *l, bool 
     double k;
     uint32_t tf;
     int32_t c;
+    assert(e->out->count < e->room);
+    assert(e->doc < e->x.seg->docs);
 
     memset(t, 0, sizeof *t);
     tf = leaf_frequency(e, l, t->field_tf);
@@ -100,6 +109,7 @@ static bool explain_bool(struct explainer *e, const struct invidx_plan_node *n, 
     size_t before = e->out->count;
     uint32_t shoulds = 0, should_matches = 0, others = 0;
     bool matches = true;
+    assert(n->kind == PLAN_BOOL);
 
     for (uint32_t i = 0; i < n->child_count && matches; i++) {
         const struct invidx_plan_node *c = n->children[i];
@@ -120,6 +130,8 @@ static bool explain_bool(struct explainer *e, const struct invidx_plan_node *n, 
     else if (others == 0 && shoulds > 0)
         matches &= should_matches > 0;
     if (!matches) e->out->count = before;
+    assert(should_matches <= shoulds);
+    assert(e->out->count >= before);
     return matches;
 }
 
@@ -127,8 +139,10 @@ static bool explain_node(struct explainer *e, const struct invidx_plan_node *n, 
 {
     struct invidx_segment *s = e->x.seg;
     int64_t v;
+    assert(e->doc < s->docs);
 
     if (e->x.st != SEAM_OK) return false;
+    assert(n->kind != PLAN_LEAF || n->leaf != NULL);
     switch (n->kind) {
     case PLAN_NONE: return false;
     case PLAN_ALL: return true;
@@ -146,6 +160,7 @@ static enum seam_status explain_in(struct explainer *e, struct seam_fault *f)
 {
     struct invidx_plan *p = e->x.plan;
     int64_t total = 0;
+    assert(p->leaf_count <= SEAM_ARRAY_LEN(e->x.cursors));
 
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         e->x.cursors[i] =
@@ -158,6 +173,7 @@ static enum seam_status explain_in(struct explainer *e, struct seam_fault *f)
     if (e->x.st == SEAM_OK) e->out->matches = explain_node(e, p->root, true);
     if (e->x.st != SEAM_OK) return e->x.st;
     for (size_t i = 0; i < e->out->count; i++) total += e->sum[i];
+    assert(e->out->count <= e->room);
     e->out->score = e->out->matches ? invidx_plan_score(p, total) : 0;
     return SEAM_OK;
 }
@@ -174,12 +190,15 @@ enum seam_status invidx_explain(struct invidx_reader *r, struct invidx_query *q,
 
     memset(out, 0, sizeof *out);
     if (st != SEAM_OK) return st;
+    assert(p->leaf_count <= SEAM_ARRAY_LEN(p->leaves));
     out->k1 = p->k1;
     out->b = p->b;
     e = seam_arena_zalloc(&q->run, sizeof *e);
     out->terms = seam_arena_zalloc(&q->run, sizeof *out->terms * (p->leaf_count + 1));
     if (e == NULL || out->terms == NULL)
         return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET, "no memory to explain");
+    assert(r == q->reader);
+    e->room = p->leaf_count + 1;
     e->out = out;
     e->x.plan = p;
     e->x.f = f;

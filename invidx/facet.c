@@ -1,12 +1,16 @@
 /* facet - counts as matches pass by, and sorts what was counted. */
 #include "invidx/facet.h"
+#include "engine/base/walk.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void *take(struct invidx_exec *x, size_t n)
 {
     void *p = x->st == SEAM_OK ? seam_arena_zalloc(&x->plan->q->run, n) : NULL;
+    assert(n > 0);
+    assert(x->plan != NULL);
 
     if (p == NULL && x->st == SEAM_OK)
         x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
@@ -18,6 +22,8 @@ enum seam_status invidx_facets_begin(struct invidx_exec *x)
 {
     const struct invidx_schema *s = &x->plan->r->box.view;
     const struct invidx_request *req = x->req;
+    assert(x->facets == NULL);
+    assert(s->attr_count <= INVIDX_ATTRS_MAX);
 
     x->out->facets = NULL;
     if (req->facet_count == 0) return SEAM_OK;
@@ -55,11 +61,15 @@ enum seam_status invidx_facets_begin(struct invidx_exec *x)
 
 static bool keyword(const struct invidx_exec *x, size_t i)
 {
+    SEAM_WALK(i < x->req->facet_count);
+    SEAM_WALK(x->req->facets[i].attr >= 0);
     return x->plan->r->box.view.attrs[x->req->facets[i].attr].type == INVIDX_KEYWORD;
 }
 
 void invidx_facets_enter(struct invidx_exec *x)
 {
+    assert(x->seg != NULL);
+    assert(x->facets == NULL || x->out->facets != NULL);
     for (size_t i = 0; x->facets != NULL && i < x->req->facet_count; i++) {
         if (!keyword(x, i)) continue;
         x->facets[i].n = x->seg->attr[x->req->facets[i].attr].dict_count + 1;
@@ -69,6 +79,7 @@ void invidx_facets_enter(struct invidx_exec *x)
 
 void invidx_facet_add(struct invidx_exec *x, uint32_t doc)
 {
+    SEAM_WALK(doc < x->seg->docs);
     for (size_t i = 0; i < x->req->facet_count && x->st == SEAM_OK; i++) {
         const struct invidx_facet_request *f = &x->req->facets[i];
         struct invidx_facet *out = &x->out->facets[i];
@@ -91,6 +102,7 @@ void invidx_facet_add(struct invidx_exec *x, uint32_t doc)
             else
                 hi = mid;
         }
+        SEAM_WALK(lo == hi && lo < out->count);
         out->values[lo].count++;
     }
 }
@@ -99,6 +111,8 @@ static int by_text(const void *x, const void *y)
 {
     const struct invidx_facet_value *a = x, *b = y;
     int c = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+    assert(a->text != NULL);
+    assert(b->text != NULL);
 
     return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
 }
@@ -114,6 +128,7 @@ static int by_count(const void *x, const void *y)
 /* Adds a segment's counts, joining equal texts.                                                          */
 void invidx_facets_leave(struct invidx_exec *x)
 {
+    assert(x->seg != NULL);
     for (size_t i = 0; x->facets != NULL && x->st == SEAM_OK && i < x->req->facet_count; i++) {
         struct invidx_facet *out = &x->out->facets[i];
         struct invidx_facet_value *v;
@@ -122,6 +137,7 @@ void invidx_facets_leave(struct invidx_exec *x)
         if (!keyword(x, i)) continue;
         out->missing += x->facets[i].counts[0];
         for (uint32_t c = 1; c < x->facets[i].n; c++) used += x->facets[i].counts[c] != 0;
+        assert(used <= x->facets[i].n);
         v = take(x, sizeof *v * (n + used + 1));
         if (v == NULL) return;
         if (n > 0) memcpy(v, out->values, n * sizeof *v);
@@ -138,12 +154,14 @@ void invidx_facets_leave(struct invidx_exec *x)
             else
                 v[out->count++] = v[k];
         }
+        assert(out->count <= n);
         out->values = v;
     }
 }
 
 void invidx_facets_end(struct invidx_exec *x)
 {
+    assert(x->facets == NULL || x->req->facet_count <= INVIDX_ATTRS_MAX);
     for (size_t i = 0; x->facets != NULL && i < x->req->facet_count; i++) {
         struct invidx_facet *out = &x->out->facets[i];
 

@@ -1,8 +1,10 @@
 /* flush - the buffer becomes a segment: sort the documents, then the terms, then every token by both.   */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bitset.h"
+#include "engine/base/walk.h"
 #include "invidx/buffer.h"
 
 struct flush {
@@ -10,7 +12,7 @@ struct flush {
     struct invidx_segbuild *sb;
     uint32_t *order;   /* segment document -> buffered document */
     uint32_t *sorted;  /* terms in byte order                   */
-    uint32_t *ord;     /* term -> ordinal in the segment        */
+    uint32_t *ord;     /* term -> ordinal in the segment, or UINT32_MAX        */
     uint32_t *start;   /* term -> its first entry in `entries`  */
     uint64_t *entries; /* document << 32 | field | position     */
     struct invidx_plist list;
@@ -25,6 +27,7 @@ struct doc_order {
 static int order_of_docs(const void *x, const void *y)
 {
     const struct doc_order *a = x, *b = y;
+    SEAM_WALK(a->doc != b->doc || x == y);
 
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
     return (a->doc > b->doc) - (a->doc < b->doc);
@@ -35,6 +38,8 @@ static bool sort_docs(struct flush *fl)
     struct invidx_buffer *b = fl->b;
     struct doc_order *v;
     bool sorted = true;
+    assert(fl->order != NULL);
+    assert(b->doc_count <= SEG_DOCS_MAX);
 
     for (uint32_t i = 0; i < b->doc_count; i++) {
         fl->order[i] = i;
@@ -62,12 +67,15 @@ static int text_order(const struct invidx_buffer *b, uint32_t x, uint32_t y)
     struct invidx_text_ref p = b->terms[x], q = b->terms[y];
     uint32_t common = p.len < q.len ? p.len : q.len;
     int c = memcmp(b->term_text.data + p.at, b->term_text.data + q.at, common);
+    SEAM_WALK(x < b->term_count);
+    SEAM_WALK(y < b->term_count);
 
     return c != 0 ? c : (p.len > q.len) - (p.len < q.len);
 }
 
 static void insertion_sort(const struct invidx_buffer *b, struct term_order *v, size_t n)
 {
+    assert(n <= 24);
     for (size_t i = 1; i < n; i++) {
         struct term_order x = v[i];
         size_t j = i;
@@ -94,6 +102,8 @@ static void radix_sort(struct invidx_buffer *b, struct term_order *v, struct ter
 {
     size_t count[257] = {0};
     int shift = 56 - 8 * byte;
+    assert(byte >= 0 && byte <= 8);
+    assert(v != tmp || n == 0);
 
     if (n <= 24) {
         insertion_sort(b, v, n);
@@ -106,6 +116,7 @@ static void radix_sort(struct invidx_buffer *b, struct term_order *v, struct ter
     for (size_t i = 0; i < n; i++) count[(v[i].head >> shift & 255) + 1]++;
     for (size_t i = 0; i < 256; i++) count[i + 1] += count[i];
     for (size_t i = 0; i < n; i++) tmp[count[v[i].head >> shift & 255]++] = v[i];
+    assert(count[255] == n);
     memcpy(v, tmp, n * sizeof *v);
     for (size_t i = 0, from = 0; i < 256; from = count[i++])
         if (count[i] - from > 1) radix_sort(b, v + from, tmp, count[i] - from, byte + 1);
@@ -115,6 +126,7 @@ static bool sort_terms(struct flush *fl)
 {
     struct invidx_buffer *b = fl->b;
     struct term_order *v = malloc(2 * sizeof *v * (b->term_count + 1));
+    assert(fl->sorted != NULL && fl->ord != NULL);
 
     if (v == NULL) return false;
     for (size_t i = 0; i < b->term_count; i++)
@@ -124,7 +136,6 @@ static bool sort_terms(struct flush *fl)
     radix_sort(b, v, v + b->term_count, b->term_count, 0);
     for (size_t i = 0; i < b->term_count; i++) {
         fl->sorted[i] = v[i].term;
-        fl->ord[v[i].term] = (uint32_t)i;
     }
     free(v);
     return true;
@@ -136,6 +147,7 @@ static void sort_tokens(struct flush *fl)
     struct invidx_buffer *b = fl->b;
     size_t fields = b->schema->field_count;
     uint32_t at = 0;
+    assert(fields >= 1 && fields <= INVIDX_FIELDS_MAX);
 
     for (size_t i = 0; i < b->token_count; i++)
         if (b->tokens[i] != TERM_HOLE) fl->start[b->tokens[i]]++;
@@ -145,6 +157,7 @@ static void sort_tokens(struct flush *fl)
         fl->start[fl->sorted[i]] = at;
         at += n;
     }
+    assert(at <= b->token_count);
     for (uint32_t d = 0; d < b->doc_count; d++) {
         uint32_t from = fl->order[d];
         const uint32_t *t = b->tokens + b->docs[from].first_token;
@@ -163,6 +176,9 @@ static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to
     struct invidx_plist *l = &fl->list;
     size_t fields = b->schema->field_count;
     uint32_t doc = UINT32_MAX;
+    assert(from <= to);
+    assert(to <= b->token_count);
+    assert(term < b->term_count);
 
     if (!invidx_plist_reserve(l, to - from, to - from, fields)) return false;
     l->n = l->pos_n = 0;
@@ -178,6 +194,8 @@ static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to
         l->tf[(l->n - 1) * fields + (at >> POSITION_FIELD_SHIFT)]++;
         l->pos[l->pos_n++] = at & (INVIDX_FIELD_TOKENS_MAX - 1);
     }
+    assert(l->pos_n == to - from);
+    assert(l->n <= l->pos_n);
     invidx_segbuild_term(fl->sb, (const char *)b->term_text.data + b->terms[term].at,
                          b->terms[term].len, l);
     return true;
@@ -186,14 +204,19 @@ static bool put_term(struct flush *fl, uint32_t term, uint64_t from, uint64_t to
 static bool put_terms(struct flush *fl)
 {
     uint64_t from = 0;
+    uint32_t ord = 0;
 
     sort_tokens(fl);
     for (size_t i = 0; i < fl->b->term_count; i++) {
         uint32_t term = fl->sorted[i];
 
+        /* A document that was refused for want of memory leaves terms that no document has. */
+        fl->ord[term] = from == fl->start[term] ? UINT32_MAX : ord++;
+        if (fl->ord[term] == UINT32_MAX) continue;
         if (!put_term(fl, term, from, fl->start[term])) return false;
         from = fl->start[term];
     }
+    assert(from <= fl->b->token_count);
     return true;
 }
 
@@ -225,7 +248,9 @@ static bool put_words(struct flush *fl)
         const char *text;
         char bytes[16];
 
-        if (s->len == 0 || s->term == TERM_HOLE || s->len > INVIDX_TERM_MAX) continue;
+        if (s->len == 0 || s->term >= TERM_NEW || fl->ord[s->term] == UINT32_MAX ||
+            s->len > INVIDX_TERM_MAX)
+            continue;
         memcpy(bytes, &s->lo, 8);
         memcpy(bytes + 8, &s->hi, 8);
         text = s->len > 16 ? (const char *)b->words.text.data + s->hi : bytes;
@@ -234,6 +259,7 @@ static bool put_words(struct flush *fl)
         v[n].len = s->len;
         v[n++].term = s->term;
     }
+    assert(n <= b->words.used);
     qsort(v, n, sizeof *v, order_of_words);
     for (size_t i = 0; i < n; i++)
         invidx_segbuild_word(fl->sb, v[i].text, v[i].len, fl->ord[v[i].term]);
@@ -249,6 +275,7 @@ static bool put_docs(struct flush *fl, uint64_t *keys)
     uint64_t *births = malloc(sizeof *births * b->doc_count);
     uint32_t *lengths = calloc(fields * b->doc_count, sizeof *lengths);
     bool ok = births != NULL && lengths != NULL;
+    assert(b->doc_count > 0);
 
     for (uint32_t d = 0; ok && d < b->doc_count; d++) {
         const struct invidx_buffer_doc *doc = &b->docs[fl->order[d]];
@@ -260,6 +287,7 @@ static bool put_docs(struct flush *fl, uint64_t *keys)
             for (uint32_t n = b->slots[fl->order[d] * fields + k]; n > 0; n--)
                 lengths[k * b->doc_count + d] += *t++ != TERM_HOLE;
     }
+    SEAM_WALK(!ok || keys[0] <= keys[b->doc_count - 1]);
     if (ok) invidx_segbuild_docs(fl->sb, keys, births, lengths);
     free(births);
     free(lengths);
@@ -272,6 +300,8 @@ static int order_of_values(const void *x, const void *y, void *ctx)
     struct invidx_text_ref p = b->values[*(const uint32_t *)x], q = b->values[*(const uint32_t *)y];
     int c =
         memcmp(b->value_text.data + p.at, b->value_text.data + q.at, p.len < q.len ? p.len : q.len);
+    SEAM_WALK(*(const uint32_t *)x < b->value_count);
+    SEAM_WALK(*(const uint32_t *)y < b->value_count);
 
     return c != 0 ? c : (p.len > q.len) - (p.len < q.len);
 }
@@ -285,6 +315,8 @@ static bool put_keyword(struct flush *fl, uint32_t attr)
     uint32_t *used = malloc(sizeof *used * (b->value_count + 1)), n = 0;
     struct invidx_text *texts = malloc(sizeof *texts * (b->value_count + 1));
     bool ok = codes != NULL && code_of != NULL && used != NULL && texts != NULL;
+    assert(attr < b->schema->attr_count);
+    assert(b->schema->attrs[attr].type == INVIDX_KEYWORD);
 
     for (uint32_t d = 0; ok && d < b->doc_count; d++) {
         int64_t v = b->ints[d * width + attr];
@@ -294,6 +326,7 @@ static bool put_keyword(struct flush *fl, uint32_t attr)
         used[n++] = (uint32_t)v - 1;
     }
     if (ok) {
+        assert(n <= b->value_count);
         qsort_r(used, n, sizeof *used, order_of_values, b);
         for (uint32_t i = 0; i < n; i++) {
             struct invidx_text_ref t = b->values[used[i]];
@@ -322,6 +355,8 @@ static bool put_ints(struct flush *fl, uint32_t attr)
     int64_t *v = malloc(sizeof *v * b->doc_count);
     uint64_t *nulls = calloc(seam_bitset_words(b->doc_count) + 1, sizeof *nulls);
     bool ok = v != NULL && nulls != NULL;
+    assert(attr < b->schema->attr_count);
+    assert(b->schema->attrs[attr].type == INVIDX_INT64);
 
     for (uint32_t d = 0; ok && d < b->doc_count; d++) {
         v[d] = b->ints[fl->order[d] * width + attr];
@@ -336,6 +371,8 @@ static bool put_ints(struct flush *fl, uint32_t attr)
 static bool build(struct flush *fl, uint64_t *keys)
 {
     const struct invidx_schema *s = fl->b->schema;
+    assert(fl->sb != NULL);
+    assert(s->field_count == fl->sb->fields);
 
     if (!sort_docs(fl) || !put_docs(fl, keys)) return false;
     for (uint32_t i = 0; i < s->attr_count; i++)
@@ -350,6 +387,8 @@ enum seam_status invidx_buffer_flush(struct invidx_buffer *b, struct seam_io *io
     struct flush fl = {.b = b, .order = order};
     uint64_t *keys = malloc(sizeof *keys * ((size_t)b->doc_count + 1));
     enum seam_status st = invidx_segbuild_new(b->schema, &b->owner, id, b->doc_count, &fl.sb, f);
+    assert(b->doc_count > 0 && b->doc_count <= SEG_DOCS_MAX);
+    assert(order != NULL);
 
     fl.sorted = malloc(sizeof *fl.sorted * (b->term_count + 1));
     fl.ord = malloc(sizeof *fl.ord * (b->term_count + 1));

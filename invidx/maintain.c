@@ -3,6 +3,7 @@
  * Policy: a segment's class is the logarithm (base fanout) of its live documents. A class with `fanout`
  * segments becomes one segment. A segment a quarter of whose documents are dead is written again alone, so
  * that deletes never weigh more than that for long; one that is all dead goes without a trace.          */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,10 @@ static enum seam_status vacuum(struct invidx_writer *w, struct seam_fault *f);
 static unsigned class_of(uint64_t live, uint32_t fanout)
 {
     unsigned c = 0;
+    assert(fanout >= 2);
 
     for (; live >= fanout; live /= fanout) c++;
+    assert(c < 64);
     return c;
 }
 
@@ -33,6 +36,8 @@ static unsigned class_of(uint64_t live, uint32_t fanout)
 static uint64_t *droppable(const struct invidx_wseg *s)
 {
     uint64_t *bits = calloc(seam_bitset_words(s->seg->docs) + 1, sizeof *bits);
+    assert(s->tombs_published <= s->tomb_count);
+    assert(s->tomb_count <= s->seg->docs);
 
     for (size_t i = 0; bits != NULL && i < s->tombs_published; i++)
         seam_bitset_set(bits, s->tombs[i].doc);
@@ -41,6 +46,8 @@ static uint64_t *droppable(const struct invidx_wseg *s)
 
 static void plan_class(struct invidx_writer *w, struct maintain_plan *p)
 {
+    assert(p->count == 0);
+    assert(w->options.merge_fanout >= 2);
     for (unsigned c = 0; c < 64; c++) {
         size_t n = 0;
 
@@ -58,6 +65,7 @@ static void plan_class(struct invidx_writer *w, struct maintain_plan *p)
 
 static void plan_merge(struct invidx_writer *w, bool everything, struct maintain_plan *p)
 {
+    assert(w->seg_count <= INVIDX_SEGMENTS_MAX);
     p->count = 0;
     if (everything) {
         size_t dead = 0;
@@ -83,6 +91,7 @@ static void plan_merge(struct invidx_writer *w, bool everything, struct maintain
 
 static struct invidx_wseg *find(struct invidx_writer *w, uint64_t id)
 {
+    assert(w->seg_count <= w->seg_cap);
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].seg->id == id) return &w->segs[i];
     return NULL;
@@ -95,6 +104,8 @@ static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_inp
     struct invidx_wseg fresh = {0}, *slot = NULL;
     size_t kept = 0;
     enum seam_status st = SEAM_OK;
+    assert(count > 0);
+    assert(count <= w->seg_count);
 
     if (seg != NULL) {
         st = invidx_writer_add_segment(w, seg, &slot, f);
@@ -106,6 +117,7 @@ static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_inp
     for (int pass = 0; pass < 2; pass++) { /* published ones first, then the pending */
         for (size_t i = 0; st == SEAM_OK && i < count; i++) {
             struct invidx_wseg *s = find(w, in[i].seg->id);
+            assert(s != NULL && s->published);
             size_t from = pass == 0 ? 0 : s->tombs_published,
                    to = pass == 0 ? s->tombs_published : s->tomb_count;
 
@@ -131,6 +143,7 @@ static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_inp
         else
             w->segs[kept++] = w->segs[i];
     }
+    assert(kept + count == w->seg_count);
     w->seg_count = kept;
     return SEAM_OK;
 }
@@ -141,6 +154,7 @@ static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault
     struct invidx_tomb_group *groups = malloc(sizeof *groups * (w->seg_count + 1));
     size_t n = 0;
     enum seam_status st = SEAM_OK;
+    assert(w->seg_count <= w->seg_cap);
 
     if (groups == NULL)
         return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
@@ -149,6 +163,7 @@ static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault
         if (w->segs[i].published && w->segs[i].tombs_published > 0)
             groups[n++] = (struct invidx_tomb_group){w->segs[i].seg->id, w->segs[i].tombs,
                                                      w->segs[i].tombs_published};
+    assert(n <= w->seg_count);
     w->del_count = 0;
     if (n > 0) {
         st = invidx_dels_write(w->io, w->dir,
@@ -166,6 +181,7 @@ static enum seam_status commit(struct invidx_writer *w, struct invidx_merge_inpu
 {
     struct invidx_segment *seg = NULL;
     enum seam_status st = invidx_writer_check(w, f);
+    assert(count > 0);
 
     if (st != SEAM_OK) return st;
     if (docs > 0) st = invidx_segment_open(w->io, w->dir, id, &w->box.view, &seg, f);
@@ -178,6 +194,20 @@ static enum seam_status commit(struct invidx_writer *w, struct invidx_merge_inpu
     SEAM_TRACE(w->options.trace, "invidx", "segment_merge", SEAM_TI("inputs", count),
                SEAM_TI("segment", id), SEAM_TI("docs", docs), SEAM_TI("segments", w->seg_count));
     return SEAM_OK;
+}
+
+/* The moves that writer.h's table allows; with the lock held. */
+static void merge_move(struct invidx_writer *w, enum invidx_merge_state to)
+{
+    static const bool legal[3][3] = {
+        [INVIDX_MERGE_IDLE] = {[INVIDX_MERGE_RUNNING] = true},
+        [INVIDX_MERGE_RUNNING] = {[INVIDX_MERGE_COMMITTING] = true, [INVIDX_MERGE_IDLE] = true},
+        [INVIDX_MERGE_COMMITTING] = {[INVIDX_MERGE_IDLE] = true},
+    };
+
+    assert(legal[w->merge][to]);
+    w->merge = to;
+    invidx_writer_assert(w);
 }
 
 /* Called with the lock held; drops it while the merge itself runs.                                      */
@@ -194,9 +224,10 @@ static enum seam_status merge_once(struct invidx_writer *w, bool everything, boo
         return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
                               "no memory to plan a merge");
     p->count = 0;
-    if (st != SEAM_OK || w->merging) goto done;
+    if (st != SEAM_OK || w->merge != INVIDX_MERGE_IDLE) goto done;
     plan_merge(w, everything, p);
     if (p->count == 0) goto done;
+    assert(p->count <= INVIDX_SEGMENTS_MAX);
     in = calloc(p->count, sizeof *in);
     if (in == NULL)
         st = seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
@@ -210,7 +241,7 @@ static enum seam_status merge_once(struct invidx_writer *w, bool everything, boo
     }
     if (st != SEAM_OK) goto done;
     id = w->next_id++;
-    w->merging = true;
+    merge_move(w, INVIDX_MERGE_RUNNING);
     pthread_mutex_unlock(&w->lock);
     st = invidx_merge_segments(&(struct invidx_merge_job){.io = w->io,
                                                           .dir = w->dir,
@@ -222,8 +253,11 @@ static enum seam_status merge_once(struct invidx_writer *w, bool everything, boo
                                                           .mb_per_s = w->options.merge_mb_per_s},
                                &docs, f);
     pthread_mutex_lock(&w->lock);
-    w->merging = false;
-    if (st == SEAM_OK) st = commit(w, in, p->count, id, docs, f);
+    if (st == SEAM_OK) {
+        merge_move(w, INVIDX_MERGE_COMMITTING);
+        st = commit(w, in, p->count, id, docs, f);
+    }
+    merge_move(w, INVIDX_MERGE_IDLE);
     if (st == SEAM_OK) *worked = true;
 done:
     for (size_t i = 0; i < p->count; i++) {
@@ -242,10 +276,12 @@ enum seam_status invidx_maintain(struct invidx_writer *w, bool *worked, struct s
 {
     bool did = false;
     enum seam_status st;
+    assert(w != NULL);
 
     pthread_mutex_lock(&w->lock);
     st = merge_once(w, false, &did, f);
     if (st == SEAM_OK && !did) st = vacuum(w, f);
+    assert(st != SEAM_OK || w->merge == INVIDX_MERGE_IDLE || !did);
     pthread_mutex_unlock(&w->lock);
     if (worked != NULL) *worked = did;
     return st;
@@ -255,6 +291,7 @@ enum seam_status invidx_compact(struct invidx_writer *w, struct seam_fault *f)
 {
     bool did = false;
     enum seam_status st;
+    assert(w != NULL);
 
     pthread_mutex_lock(&w->lock);
     st = merge_once(w, true, &did, f);
@@ -267,6 +304,7 @@ enum seam_status invidx_compact(struct invidx_writer *w, struct seam_fault *f)
 static void *merger_main(void *arg)
 {
     struct invidx_writer *w = arg;
+    assert(w != NULL);
 
     pthread_mutex_lock(&w->lock);
     while (!w->merger_stop) {
@@ -277,6 +315,7 @@ static void *merger_main(void *arg)
             continue;
         }
         w->work_waiting = false;
+        assert(w->merger_runs);
         w->merger_status = merge_once(w, false, &did, &w->merger_fault);
         if (w->merger_status == SEAM_OK && !did) w->merger_status = vacuum(w, &w->merger_fault);
         if (w->merger_status != SEAM_OK) break;
@@ -289,6 +328,7 @@ static void *merger_main(void *arg)
 enum seam_status invidx_merger_start(struct invidx_writer *w, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
+    assert(w != NULL);
 
     pthread_mutex_lock(&w->lock);
     if (w->merger_runs) {
@@ -315,6 +355,7 @@ struct ids {
 
 static bool ids_add(struct ids *s, uint64_t id)
 {
+    assert(s->n <= s->cap);
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 64 : 2 * s->cap;
         uint64_t *v = realloc(s->v, cap * sizeof *v);
@@ -339,6 +380,7 @@ static enum seam_status remove_unnamed(struct invidx_writer *w, const struct ids
 {
     struct seam_io_list list = {0};
     enum seam_status st = seam_io_list(w->io, w->dir, &list, f);
+    assert(keep->n == 0 || keep->v != NULL);
 
     for (size_t i = 0; st == SEAM_OK && i < list.count; i++) {
         char *end, path[SEAM_PATH_MAX_BYTES];
@@ -348,7 +390,7 @@ static enum seam_status remove_unnamed(struct invidx_writer *w, const struct ids
             continue;
         if (keep->n > 0 && bsearch(&id, keep->v, keep->n, sizeof id, order_of_ids) != NULL)
             continue;
-        if (w->merging && id >= w->next_id - 1) continue;
+        if (w->merge != INVIDX_MERGE_IDLE && id >= w->next_id - 1) continue;
         st = seam_path_join(path, w->dir, list.names[i], f);
         if (st == SEAM_OK) st = seam_io_unlink(w->io, path, f);
     }
@@ -365,13 +407,16 @@ static enum seam_status vacuum(struct invidx_writer *w, struct seam_fault *f)
     enum seam_status st;
     bool ok = true;
 
-    if (w->merging || w->publishes < 8) return SEAM_OK;
+    if (w->merge != INVIDX_MERGE_IDLE || w->publishes < 8) return SEAM_OK;
     st = seam_manifest_list(w->io, w->dir, STORE_KIND, &all, &n, f);
     if (st != SEAM_OK) return st;
+    assert(w->merge == INVIDX_MERGE_IDLE);
     w->publishes = 0;
     while (n - from > w->options.keep_manifests &&
            !(w->options.keep_us > 0 && all[from].wall_us > w->wall_us - w->options.keep_us))
         from++;
+    assert(from <= n);
+    assert(w->options.keep_manifests >= 1);
     for (size_t i = 0; st == SEAM_OK && i < from; i++)
         st = seam_manifest_remove(w->io, w->dir, all[i].seq, f);
     /* A power cut must not bring back a state whose files went: first the states are gone for good.     */

@@ -2,11 +2,13 @@
  *
  * The additive digest of the sources' postings, less the postings dropped on the way, must equal the digest
  * of the new file as it is read back. Adding commutes, so the order of documents does not matter.       */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bitset.h"
 #include "engine/base/clock.h"
+#include "engine/base/walk.h"
 #include "invidx/merge.h"
 #include "invidx/segbuild.h"
 
@@ -41,6 +43,7 @@ struct merge {
 static int order_of_docs(const void *x, const void *y)
 {
     const struct source_doc *a = x, *b = y;
+    SEAM_WALK(a->source != b->source || a->doc != b->doc || x == y);
 
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
     return (a->birth > b->birth) - (a->birth < b->birth);
@@ -56,6 +59,7 @@ static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
 {
     size_t total = 0, n = 0;
     bool sorted = true;
+    assert(m->count > 0);
 
     for (size_t i = 0; i < m->count; i++) total += m->in[i].seg->docs;
     if (total > SEG_DOCS_MAX)
@@ -77,6 +81,7 @@ static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
             n++;
         }
     }
+    assert(n <= total);
     if (!sorted) qsort(m->docs, n, sizeof *m->docs, order_of_docs);
     for (size_t i = 0; i < n; i++) m->in[m->docs[i].source].map[m->docs[i].doc] = (uint32_t)i;
     m->doc_count = (uint32_t)n;
@@ -89,6 +94,8 @@ static enum seam_status merge_columns(struct merge *m, struct seam_fault *f)
     uint64_t *births = malloc(sizeof *births * n);
     uint32_t *lengths = malloc(sizeof *lengths * n * fields);
     enum seam_status st = SEAM_OK;
+    assert(n > 0);
+    assert(fields >= 1 && fields <= INVIDX_FIELDS_MAX);
 
     m->keys = malloc(sizeof *m->keys * n);
     if (births == NULL || lengths == NULL || m->keys == NULL) {
@@ -116,6 +123,8 @@ static enum seam_status merge_ints(struct merge *m, uint32_t attr, struct seam_f
     int64_t *v = malloc(sizeof *v * m->doc_count);
     uint64_t *nulls = calloc(seam_bitset_words(m->doc_count) + 1, sizeof *nulls);
     bool ok = v != NULL && nulls != NULL;
+    assert(m->doc_count > 0);
+    assert(attr < m->schema->attr_count);
 
     for (uint32_t i = 0; ok && i < m->doc_count; i++) {
         const struct source_doc *d = &m->docs[i];
@@ -153,6 +162,8 @@ static enum seam_status merge_keywords(struct merge *m, uint32_t attr, struct se
     struct invidx_text *texts = NULL;
     uint64_t *codes = malloc(sizeof *codes * (m->doc_count + 1));
     bool ok = code_of != NULL && codes != NULL;
+    assert(m->doc_count > 0);
+    assert(attr < m->schema->attr_count);
 
     for (size_t i = 0; ok && i < m->count; i++) {
         total += m->in[i].seg->attr[attr].dict_count;
@@ -176,6 +187,7 @@ static enum seam_status merge_keywords(struct merge *m, uint32_t attr, struct se
         n++;
     }
     if (ok) {
+        assert(n <= total);
         qsort(all, n, sizeof *all, order_of_keywords);
         for (size_t i = 0; i < n; i++) {
             if (i == 0 || order_of_keywords(&all[i - 1], &all[i]) != 0)
@@ -188,6 +200,7 @@ static enum seam_status merge_keywords(struct merge *m, uint32_t attr, struct se
 
             codes[i] = code == 0 ? 0 : code_of[d->source][code];
         }
+        assert(distinct <= n);
         invidx_segbuild_keywords(m->sb, attr, codes, texts, distinct);
     }
     for (size_t i = 0; code_of != NULL && i < m->count; i++) free(code_of[i]);
@@ -214,6 +227,8 @@ static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th
     struct invidx_segment *seg = m->in[i].seg;
     size_t fields = m->schema->field_count, pos = 0;
     enum seam_status st = invidx_plist_read(l, seg, &m->its[i].term, m->postings, f);
+    assert(i < m->count);
+    assert(m->its[i].seg == seg);
 
     if (st != SEAM_OK) return st;
     if (*n + l->n > m->refs_cap) {
@@ -239,6 +254,8 @@ static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th
         }
         pos += here;
     }
+    assert(pos == l->pos_n);
+    assert(*n <= m->refs_cap);
     return SEAM_OK;
 }
 
@@ -247,6 +264,8 @@ static enum seam_status put_term(struct merge *m, const char *text, size_t len, 
 {
     size_t fields = m->schema->field_count, total = 0;
     struct invidx_plist *out = &m->out;
+    assert(n > 0);
+    assert(len <= INVIDX_TERM_MAX);
 
     for (size_t k = 0; k < n; k++)
         for (size_t j = 0; j < fields; j++)
@@ -267,6 +286,7 @@ static enum seam_status put_term(struct merge *m, const char *text, size_t len, 
         memcpy(out->pos + out->pos_n, l->pos + r->pos_at, here * sizeof *out->pos);
         out->pos_n += here;
     }
+    assert(out->pos_n == total);
     invidx_segbuild_term(m->sb, text, len, out);
     return SEAM_OK;
 }
@@ -274,6 +294,8 @@ static enum seam_status put_term(struct merge *m, const char *text, size_t len, 
 static int compare_iters(const struct invidx_termdict_iter *a, const struct invidx_termdict_iter *b)
 {
     int c = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+    SEAM_WALK(a->len <= INVIDX_TERM_MAX);
+    SEAM_WALK(b->len <= INVIDX_TERM_MAX);
 
     return c != 0 ? c : (a->len > b->len) - (a->len < b->len);
 }
@@ -281,6 +303,7 @@ static int compare_iters(const struct invidx_termdict_iter *a, const struct invi
 static enum seam_status advance(struct merge *m, size_t i, struct seam_fault *f)
 {
     enum seam_status st = invidx_termdict_next(&m->its[i], f);
+    assert(i < m->count);
 
     m->live[i] = st == SEAM_OK;
     return st == SEAM_END ? SEAM_OK : st;
@@ -291,6 +314,7 @@ static void throttle(struct merge *m, uint64_t began)
     struct seam_clock *c = seam_clock_real();
     double want = (double)m->sb->section[SEG_POSTINGS].size / m->bytes_per_s * 1e9;
     double took = (double)(seam_clock_mono_ns(c) - began);
+    assert(m->bytes_per_s > 0);
 
     if (want > took + 1e6) c->sleep_us(c, (uint64_t)((want - took) / 1e3));
 }
@@ -299,6 +323,7 @@ static enum seam_status merge_terms(struct merge *m, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
     uint64_t began = seam_clock_mono_ns(seam_clock_real());
+    assert(m->count > 0);
 
     for (size_t i = 0; st == SEAM_OK && i < m->count; i++) {
         st = invidx_termdict_seek(&m->its[i], m->in[i].seg, "", 0, f);
@@ -314,6 +339,7 @@ static enum seam_status merge_terms(struct merge *m, struct seam_fault *f)
             if (m->live[i] && (best == m->count || compare_iters(&m->its[i], &m->its[best]) < 0))
                 best = i;
         if (best == m->count) break;
+        assert(m->live[best]);
         len = m->its[best].len;
         memcpy(text, m->its[best].text, len);
         th = seam_siphash128(text, len);
@@ -343,6 +369,7 @@ static enum seam_status merge_words(struct merge *m, struct seam_fault *f)
 {
     struct invidx_words_iter *its = calloc(m->count, sizeof *its);
     enum seam_status st = its == NULL ? no_memory(f) : SEAM_OK;
+    assert(m->count > 0 && m->sb != NULL);
 
     for (size_t i = 0; st == SEAM_OK && i < m->count; i++) {
         st = invidx_words_seek(&its[i], m->in[i].seg, "", 0, f);
@@ -369,6 +396,8 @@ static enum seam_status merge_words(struct merge *m, struct seam_fault *f)
             if (c < 0 || (c == 0 && its[i].len < its[best].len)) best = i;
         }
         if (best == m->count) break;
+        assert(m->live[best]);
+        assert(its[best].len <= INVIDX_TERM_MAX);
         len = its[best].len;
         memcpy(text, its[best].text, len);
         for (size_t i = best; st == SEAM_OK && i < m->count; i++) {
@@ -391,6 +420,8 @@ enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uin
     struct invidx_plist l = {0};
     struct invidx_postings *p = calloc(1, sizeof *p);
     enum seam_status st = p == NULL ? no_memory(f) : invidx_termdict_seek(&it, s, "", 0, f);
+    assert(fn != NULL);
+    assert(s->fields >= 1 && s->fields <= INVIDX_FIELDS_MAX);
 
     while (st == SEAM_OK && (st = invidx_termdict_next(&it, f)) == SEAM_OK) {
         struct seam_hash128 th = seam_siphash128(it.text, it.len);
@@ -417,6 +448,7 @@ enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uin
 
 static void add_to_digest(void *ctx, uint32_t doc, struct seam_hash128 h)
 {
+    SEAM_WALK(ctx != NULL);
     (void)doc;
     seam_digest_add(ctx, h);
 }
@@ -424,6 +456,8 @@ static void add_to_digest(void *ctx, uint32_t doc, struct seam_hash128 h)
 enum seam_status invidx_segment_digest(struct invidx_segment *s, const uint64_t *drop,
                                        struct seam_digest *out, struct seam_fault *f)
 {
+    assert(out != NULL);
+    assert(s->docs > 0);
     *out = (struct seam_digest){0};
     return invidx_segment_each_posting(s, drop, add_to_digest, out, f);
 }
@@ -435,6 +469,8 @@ static enum seam_status certify(struct merge *m, struct seam_io *io, const char 
     struct invidx_segment *seg = NULL;
     struct seam_digest got;
     enum seam_status st = invidx_segment_open(io, dir, id, m->schema, &seg, f);
+    assert(m->doc_count > 0);
+    assert(id == m->sb->id);
 
     if (st == SEAM_OK) st = invidx_segment_digest(seg, NULL, &got, f);
     if (st == SEAM_OK &&
@@ -454,6 +490,8 @@ enum seam_status invidx_merge_segments(const struct invidx_merge_job *job, uint3
     struct merge m = {
         .schema = schema, .in = in, .count = count, .bytes_per_s = job->mb_per_s * 1e6};
     enum seam_status st = SEAM_OK;
+    assert(count > 0);
+    assert(in != NULL && docs != NULL);
 
     m.its = calloc(count, sizeof *m.its);
     m.live = calloc(count, sizeof *m.live);
@@ -476,6 +514,7 @@ enum seam_status invidx_merge_segments(const struct invidx_merge_job *job, uint3
     st = merge_docs(&m, f);
     *docs = m.doc_count;
     if (st != SEAM_OK || m.doc_count == 0) goto done;
+    assert(m.doc_count <= SEG_DOCS_MAX);
     st = invidx_segbuild_new(schema, &job->owner, job->id, m.doc_count, &m.sb, f);
     if (st == SEAM_OK) st = merge_columns(&m, f);
     for (uint32_t i = 0; st == SEAM_OK && i < schema->attr_count; i++)

@@ -1,4 +1,5 @@
 /* parse - the query language of invidx.h, by recursive descent. Depth and size are bounded.            */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,11 @@ struct invidx_parser {
 static struct invidx_node *fail(struct invidx_parser *p, const char *at, enum seam_status st,
                                 const char *why)
 {
+    assert(at >= p->s && at <= p->end);
+    assert(st != SEAM_OK);
     if (p->st == SEAM_OK)
         p->st = seam_fault_set(p->f, st, "query", (uint64_t)(at - p->s) + 1, "%s", why);
+    assert(p->st != SEAM_OK);
     return NULL;
 }
 
@@ -28,6 +32,7 @@ static bool space(char c)
 
 static void skip_space(struct invidx_parser *p)
 {
+    assert(p->p <= p->end);
     while (p->p < p->end && space(*p->p)) p->p++;
 }
 
@@ -40,6 +45,8 @@ static bool special(char c)
 static bool keyword_at(struct invidx_parser *p, const char *word)
 {
     size_t n = strlen(word);
+    assert(p->p <= p->end);
+    assert(word[0] != '\0');
 
     return (size_t)(p->end - p->p) >= n && memcmp(p->p, word, n) == 0 &&
            (p->p + n == p->end || space(p->p[n]) || p->p[n] == '(' || p->p[n] == '"');
@@ -47,6 +54,7 @@ static bool keyword_at(struct invidx_parser *p, const char *word)
 
 static bool take_keyword(struct invidx_parser *p, const char *word)
 {
+    assert(word[0] != '\0');
     skip_space(p);
     if (!keyword_at(p, word)) return false;
     p->p += strlen(word);
@@ -59,6 +67,7 @@ static bool take_number(struct invidx_parser *p, double *out)
 {
     char text[32];
     size_t n = 0;
+    assert(p->p <= p->end);
 
     while (p->p + n < p->end && n < sizeof text - 1 &&
            ((p->p[n] >= '0' && p->p[n] <= '9') || p->p[n] == '.')) {
@@ -66,6 +75,7 @@ static bool take_number(struct invidx_parser *p, double *out)
         n++;
     }
     if (n == 0 || seam_double_parse(text, n, out) != SEAM_OK) return false;
+    assert(n < sizeof text);
     p->p += n;
     return true;
 }
@@ -75,11 +85,13 @@ static struct invidx_node *with_boost(struct invidx_parser *p, struct invidx_nod
 {
     const char *at = p->p;
     double boost;
+    assert(p->p <= p->end);
 
     if (n == NULL || p->p >= p->end || *p->p != '^') return n;
     p->p++;
     if (!take_number(p, &boost) || !(boost > 0 && boost <= 1000000))
         return fail(p, at, SEAM_INVALID, "^ takes a positive number");
+    assert(boost > 0);
     invidx_boost(n, boost);
     return n;
 }
@@ -89,6 +101,7 @@ static bool take_quoted(struct invidx_parser *p, char **out, size_t *n)
 {
     const char *at = p->p++;
     char *text = seam_arena_alloc(&p->q->memory, (size_t)(p->end - at) + 1);
+    assert(*at == '"');
 
     *n = 0;
     if (text == NULL) {
@@ -104,6 +117,7 @@ static bool take_quoted(struct invidx_parser *p, char **out, size_t *n)
         return false;
     }
     p->p++;
+    assert(*n < (size_t)(p->end - at) + 1);
     text[*n] = '\0';
     *out = text;
     return true;
@@ -115,6 +129,7 @@ static struct invidx_node *parse_phrase(struct invidx_parser *p, int field)
     size_t n;
     double slop = 0;
     const char *at = p->p;
+    assert(*at == '"');
 
     if (!take_quoted(p, &text, &n)) return NULL;
     if (p->p < p->end && *p->p == '~') {
@@ -122,6 +137,7 @@ static struct invidx_node *parse_phrase(struct invidx_parser *p, int field)
         if (!take_number(p, &slop) || slop > INVIDX_SLOP_MAX)
             return fail(p, at, SEAM_INVALID, "~ after a phrase takes the slop, 0 to 64");
     }
+    assert(slop >= 0 && slop <= INVIDX_SLOP_MAX);
     return invidx_phrase(p->q, field, text, n, (uint32_t)slop);
 }
 
@@ -130,10 +146,12 @@ static struct invidx_node *parse_word(struct invidx_parser *p, int field)
     const char *from = p->p;
     size_t n;
     double edits = 2;
+    assert(p->p <= p->end);
 
     while (p->p < p->end && !special(*p->p)) p->p++;
     n = (size_t)(p->p - from);
     if (n == 0) return fail(p, from, SEAM_INVALID, "a word, a phrase or a ( was expected here");
+    assert(from + n == p->p);
     if (n == 1 && *from == '*' && field < 0) return invidx_all(p->q);
     if (from[n - 1] == '*') return invidx_prefix(p->q, field, from, n - 1);
     if (p->p < p->end && *p->p == '~') {
@@ -150,11 +168,13 @@ static struct invidx_node *parse_word(struct invidx_parser *p, int field)
 static bool take_int(struct invidx_parser *p, int64_t *out)
 {
     const char *from = p->p;
+    assert(p->p <= p->end);
 
     skip_space(p);
     from = p->p;
     if (p->p < p->end && (*p->p == '-' || *p->p == '+')) p->p++;
     while (p->p < p->end && *p->p >= '0' && *p->p <= '9') p->p++;
+    assert(from <= p->p);
     return seam_int_parse(from, (size_t)(p->p - from), out) == SEAM_OK;
 }
 
@@ -163,6 +183,7 @@ static struct invidx_node *parse_between(struct invidx_parser *p, int attr)
     const char *at = p->p;
     bool open = *p->p++ == '{';
     int64_t lo = INT64_MIN, hi = INT64_MAX;
+    assert(*at == '[' || *at == '{');
 
     skip_space(p);
     if (p->p < p->end && *p->p == '*')
@@ -192,6 +213,8 @@ static struct invidx_node *parse_int_filter(struct invidx_parser *p, int attr)
     char op = p->p < p->end ? *p->p : 0;
     bool equal = false;
     int64_t v;
+    assert(attr >= 0);
+    assert(attr < (int)p->q->reader->box.view.attr_count);
 
     if (op == '[' || op == '{') return parse_between(p, attr);
     if (op == '<' || op == '>') {
@@ -217,6 +240,8 @@ static struct invidx_node *parse_filter(struct invidx_parser *p, int attr)
     char *text;
     size_t n;
     const char *from;
+    assert(attr >= 0);
+    assert(attr < (int)p->q->reader->box.view.attr_count);
 
     if (p->q->reader->box.view.attrs[attr].type == INVIDX_INT64) return parse_int_filter(p, attr);
     if (p->p < p->end && *p->p == '"')
@@ -234,6 +259,7 @@ static bool take_name(struct invidx_parser *p, int *field, int *attr)
     char name[INVIDX_NAME_MAX + 1];
     const char *c = p->p;
     size_t n;
+    assert(p->p <= p->end);
 
     while (c < p->end && ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' ||
                           (*c >= '0' && *c <= '9')))
@@ -248,12 +274,15 @@ static bool take_name(struct invidx_parser *p, int *field, int *attr)
         fail(p, p->p, SEAM_INVALID, "no field or attribute has this name");
         return false;
     }
+    assert(*c == ':');
     p->p = c + 1;
     return true;
 }
 
 static void scope(struct invidx_node *n, int field)
 {
+    assert(field >= 0);
+    assert(n != NULL);
     if (n->kind == NODE_BOOL)
         for (struct invidx_query_child *c = n->children; c != NULL; c = c->next)
             scope(c->node, field);
@@ -265,6 +294,7 @@ static struct invidx_node *parse_clause(struct invidx_parser *p)
 {
     int field = -1, attr = -1;
     struct invidx_node *n;
+    assert(p->depth >= 0 && p->depth <= INVIDX_QUERY_DEPTH_MAX);
 
     skip_space(p);
     if (take_name(p, &field, &attr)) {
@@ -289,6 +319,7 @@ static struct invidx_node *parse_clause(struct invidx_parser *p)
         if (field >= 0) scope(n, field);
         return with_boost(p, n);
     }
+    assert(p->st == SEAM_OK);
     n = p->p < p->end && *p->p == '"' ? parse_phrase(p, field) : parse_word(p, field);
     return with_boost(p, n);
 }
@@ -301,6 +332,7 @@ static bool at_end(struct invidx_parser *p)
 
 static enum invidx_occur take_mark(struct invidx_parser *p)
 {
+    assert(p->p <= p->end);
     skip_space(p);
     if (p->p < p->end && *p->p == '+') {
         p->p++;
@@ -315,6 +347,7 @@ static enum invidx_occur take_mark(struct invidx_parser *p)
 
 static bool is_filter(const struct invidx_node *n)
 {
+    assert(n != NULL);
     return n->kind == NODE_RANGE || n->kind == NODE_KEYWORD;
 }
 
@@ -326,6 +359,7 @@ static struct invidx_node *parse_and(struct invidx_parser *p, enum invidx_occur 
 
     first = parse_clause(p);
     if (first == NULL) return NULL;
+    assert(mark == INVIDX_SHOULD || mark == INVIDX_MUST || mark == INVIDX_MUST_NOT);
     *occur = mark;
     if (!take_keyword(p, "AND")) return first;
     all = invidx_bool(p->q, 0);
@@ -348,6 +382,7 @@ static struct invidx_node *parse_or(struct invidx_parser *p)
     struct invidx_node *all = NULL, *only = NULL;
     enum invidx_occur only_occur = INVIDX_SHOULD;
     bool or_before = false;
+    assert(p->depth <= INVIDX_QUERY_DEPTH_MAX);
 
     while (!at_end(p) || (or_before && all == NULL)) {
         enum invidx_occur occur = INVIDX_SHOULD;
@@ -355,6 +390,7 @@ static struct invidx_node *parse_or(struct invidx_parser *p)
         bool or_after = n != NULL && take_keyword(p, "OR");
 
         if (n == NULL) return NULL;
+        assert(p->p <= p->end);
         if (occur == INVIDX_SHOULD && !or_before && !or_after) {
             if (is_filter(n))
                 occur = INVIDX_FILTER;
@@ -405,6 +441,7 @@ static enum seam_status check_size(size_t n, struct seam_fault *f)
 static enum seam_status finish(struct invidx_query *q, struct invidx_node *root,
                                struct seam_fault *f)
 {
+    assert(q->root == NULL);
     if (q->broken != SEAM_OK) {
         if (f != NULL && f->status == SEAM_OK) *f = q->fault;
         return q->broken;
@@ -419,12 +456,15 @@ enum seam_status invidx_query_parse(struct invidx_query *q, const char *s, size_
     struct invidx_parser p = {.q = q, .s = s, .p = s, .end = s + n, .side = side, .f = f};
     enum seam_status st = check_size(n, f);
     struct invidx_node *root;
+    assert(s != NULL || n == 0);
+    assert(side == INVIDX_OR || side == INVIDX_AND);
 
     invidx_query_reset(q);
     if (st != SEAM_OK) return st;
     root = parse_or(&p);
     if (p.st == SEAM_OK && q->broken == SEAM_OK && p.p < p.end)
         fail(&p, p.p, SEAM_INVALID, "this ) was not opened");
+    assert(p.depth == 0 || p.st != SEAM_OK || q->broken != SEAM_OK);
     return p.st != SEAM_OK ? p.st : finish(q, root, f);
 }
 
@@ -435,6 +475,8 @@ enum seam_status invidx_query_words(struct invidx_query *q, const char *s, size_
     struct invidx_tokens tokens = invidx_tokens_of(a, s, n);
     struct invidx_node *root = NULL, *only = NULL;
     enum seam_status st = check_size(n, f);
+    assert(s != NULL || n == 0);
+    assert(side == INVIDX_OR || side == INVIDX_AND);
 
     invidx_query_reset(q);
     if (st != SEAM_OK) return st;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "engine/base/walk.h"
 #include "invidx/score.h"
 
 /* The width that makes the block smallest. Each exception costs its position and at least one byte.   */
@@ -11,6 +12,7 @@ static unsigned best_width(const uint32_t *v, size_t n)
     uint32_t count[33] = {0};
     unsigned top = 0, best, above = 0;
     size_t best_size;
+    assert(n <= PFOR_BLOCK);
 
     for (size_t i = 0; i < n; i++) count[seam_bits_for_u64(v[i])]++;
     for (unsigned w = 0; w <= 32; w++)
@@ -29,6 +31,7 @@ static unsigned best_width(const uint32_t *v, size_t n)
             best = w;
         }
     }
+    assert(best <= 32 && best <= top);
     return best;
 }
 
@@ -46,6 +49,7 @@ void invidx_pfor_put(struct seam_buf *out, const uint32_t *v, size_t n, bool fla
         low[i] = w == 32 ? v[i] : v[i] & (uint32_t)((1ull << w) - 1);
         if (low[i] != v[i]) at[exceptions++] = (uint8_t)i;
     }
+    assert(exceptions <= n);
     packed = seam_bitpack_size(n, w);
     p = seam_buf_extend(out, 1 + packed);
     if (p == NULL) return;
@@ -62,6 +66,7 @@ static const uint8_t *patch(const uint8_t *p, const uint8_t *end, size_t n, unsi
 {
     const uint8_t *at;
     size_t m;
+    assert(n <= PFOR_BLOCK);
 
     if (p >= end) return NULL;
     m = *p++;
@@ -91,6 +96,7 @@ struct pfor_head {
 
 static inline bool read_head(const uint8_t **p, const uint8_t *end, size_t n, struct pfor_head *h)
 {
+    SEAM_WALK(n <= PFOR_BLOCK);
     if (*p >= end) return false;
     h->width = **p & PFOR_WIDTH;
     h->exceptions = (**p & PFOR_EXCEPTIONS) != 0;
@@ -102,6 +108,8 @@ static inline bool read_head(const uint8_t **p, const uint8_t *end, size_t n, st
 const uint8_t *invidx_pfor_get(const uint8_t *p, const uint8_t *end, size_t n, uint32_t *out)
 {
     struct pfor_head h;
+    assert(n <= PFOR_BLOCK);
+    assert(out != NULL);
 
     if (!read_head(&p, end, n, &h)) return NULL;
     seam_bitunpack_u32(p, n, h.width, out);
@@ -113,6 +121,8 @@ const uint8_t *invidx_pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t
                                     uint32_t *out)
 {
     struct pfor_head h;
+    assert(n <= PFOR_BLOCK);
+    assert(out != NULL);
 
     if (!read_head(&p, end, n, &h)) return NULL;
     if (!h.exceptions) {
@@ -128,6 +138,7 @@ const uint8_t *invidx_pfor_get_gaps(const uint8_t *p, const uint8_t *end, size_t
 const uint8_t *invidx_pfor_skip(const uint8_t *p, const uint8_t *end, size_t n)
 {
     struct pfor_head h;
+    assert(n <= PFOR_BLOCK);
 
     if (!read_head(&p, end, n, &h)) return NULL;
     p += h.packed;

@@ -1,12 +1,15 @@
 /* phrase - how often the words of a phrase stand together in a document, from their positions. */
+#include <assert.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "invidx/exec.h"
 
 /* A position of the list in [lo, hi]?                                                                    */
 static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
 {
     uint32_t a = 0, b = n;
+    SEAM_WALK(n == 0 || v != NULL);
 
     while (a < b) {
         uint32_t mid = a + (b - a) / 2;
@@ -16,6 +19,7 @@ static bool in_range(const uint32_t *v, uint32_t n, int64_t lo, int64_t hi)
         else
             b = mid;
     }
+    SEAM_WALK(a == b);
     return a < n && v[a] <= hi;
 }
 
@@ -25,6 +29,8 @@ static uint32_t sloppy(const struct invidx_leaf *l, struct invidx_cursor *c, con
 {
     uint32_t n0, total = 0;
     const uint32_t *v0 = invidx_postings_positions(c[0].p, i[0], &n0);
+    assert(l->phrase);
+    assert(l->count > 0 && c[0].p->have_pos);
 
     for (uint32_t k = 0; k < n0; k++) {
         int64_t at = v0[k], field = at >> POSITION_FIELD_SHIFT;
@@ -55,6 +61,8 @@ static uint32_t pair_frequency(const struct invidx_leaf *l, struct invidx_cursor
     uint32_t na, nb, total = 0, apart = l->terms[1].pos;
     const uint32_t *a = invidx_postings_positions(c[0].p, i[0], &na),
                    *b = invidx_postings_positions(c[1].p, i[1], &nb);
+    assert(l->count == 2);
+    assert(l->terms[0].pos == 0);
 
     for (uint32_t k = 0, j = 0; k < na; k++) {
         uint32_t want = a[k] + apart;
@@ -71,6 +79,8 @@ uint32_t invidx_phrase_frequency(const struct invidx_leaf *l, struct invidx_curs
 {
     const uint32_t *v[256];
     uint32_t n[256], at[256], total = 0;
+    assert(l->phrase);
+    assert(l->count >= 1);
 
     if (l->slop > 0 || l->count > 256) return sloppy(l, c, i);
     if (l->count == 2) return pair_frequency(l, c, i);

@@ -1,6 +1,7 @@
 /* plan - query tree to plan nodes, with each term's lists, frequencies and weights. */
 #include "invidx/plan.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ struct builder {
 static void *take(struct builder *b, size_t n)
 {
     void *m = b->st == SEAM_OK ? seam_arena_zalloc(&b->p->q->run, n) : NULL;
+    assert(n > 0);
+    assert(b->p != NULL);
 
     if (m == NULL && b->st == SEAM_OK) b->st = no_memory(b->f);
     return m;
@@ -29,6 +32,7 @@ static void *take(struct builder *b, size_t n)
 static struct invidx_plan_node *new_node(struct builder *b, enum invidx_plan_kind kind)
 {
     struct invidx_plan_node *n = take(b, sizeof *n);
+    assert((unsigned)kind <= PLAN_KEYWORD);
 
     if (n != NULL) n->kind = kind;
     return n;
@@ -38,6 +42,8 @@ static struct invidx_plan_node *new_node(struct builder *b, enum invidx_plan_kin
 static void look_up(struct builder *b, struct invidx_leaf_term *t)
 {
     struct invidx_reader *r = b->p->r;
+    assert(t->len <= INVIDX_TERM_MAX);
+    assert(t->in == NULL);
 
     t->in = take(b, sizeof *t->in * (r->seg_count + 1));
     for (size_t i = 0; b->st == SEAM_OK && i < r->seg_count; i++) {
@@ -63,6 +69,8 @@ static struct invidx_leaf *new_leaf(struct builder *b, int field, uint32_t terms
     struct invidx_plan *p = b->p;
     const struct invidx_schema *s = &p->r->box.view;
     struct invidx_leaf *l;
+    assert(terms > 0);
+    assert(p->leaf_count <= SEAM_ARRAY_LEN(p->leaves));
 
     if (p->leaf_count >= SEAM_ARRAY_LEN(p->leaves) || p->term_count + terms > PLAN_TERMS_MAX) {
         if (b->st == SEAM_OK)
@@ -86,6 +94,8 @@ static struct invidx_leaf *new_leaf(struct builder *b, int field, uint32_t terms
         l->weights[k] = field < 0 || field == (int)k ? w : 0;
         l->scoped |= l->weights[k] == 0;
     }
+    assert(l->number < p->leaf_count);
+    assert(p->term_count <= PLAN_TERMS_MAX);
     return l;
 }
 
@@ -93,6 +103,8 @@ static void add_term(struct builder *b, struct invidx_leaf *l, const char *text,
                      uint32_t pos)
 {
     struct invidx_leaf_term *t = &l->terms[l->count++];
+    assert(text != NULL);
+    assert(len > 0 && len <= INVIDX_TERM_MAX);
 
     t->text = text;
     t->len = len;
@@ -106,6 +118,7 @@ static struct invidx_plan_node *finish_leaf(struct builder *b, struct invidx_lea
     struct invidx_plan *p = b->p;
     struct invidx_plan_node *n;
     bool missing = false;
+    assert(l->count > 0);
 
     if (b->st != SEAM_OK) return NULL;
     for (uint32_t i = 0; i < l->count; i++) {
@@ -136,6 +149,7 @@ static struct invidx_plan_node *bool_node(struct builder *b, uint32_t room, uint
 static void add_child(struct invidx_plan_node *n, struct invidx_plan_node *child,
                       enum invidx_occur occur)
 {
+    assert((unsigned)occur <= INVIDX_FILTER);
     if (n == NULL || child == NULL) return;
     child->occur = occur;
     n->children[n->child_count++] = child;
@@ -146,6 +160,8 @@ static struct invidx_plan_node *phrase_leaf(struct builder *b, int field,
                                             uint32_t slop, double boost)
 {
     struct invidx_leaf *l = new_leaf(b, field, n, boost);
+    assert(n > 0);
+    assert(field >= -1);
 
     if (l == NULL) return NULL;
     l->phrase = true;
@@ -161,6 +177,8 @@ static struct invidx_plan_node *synonym_phrase(struct builder *b, int field,
 {
     struct invidx_bound_term *terms = take(b, sizeof *terms * s->terms);
     const char *at = s->text;
+    assert(s->terms > 0);
+    assert(s->bytes > 0);
 
     if (terms == NULL) return NULL;
     for (uint32_t i = 0; i < s->terms; i++) {
@@ -180,6 +198,8 @@ static struct invidx_plan_node *plan_word(struct builder *b, const struct invidx
     uint32_t singles = 0, phrases = 0;
     struct invidx_plan_node *any;
     struct invidx_leaf *l;
+    assert(n->kind == NODE_WORD);
+    assert(n->term_count == 1 && t->len <= INVIDX_TERM_MAX);
 
     memcpy(key, t->text, t->len);
     key[t->len] = '\0';
@@ -209,6 +229,7 @@ static struct invidx_plan_node *plan_pattern(struct builder *b, const struct inv
     struct invidx_expansion *e = NULL;
     size_t count = 0;
     struct invidx_plan_node *any = bool_node(b, 4, 0);
+    assert(n->kind == NODE_PREFIX || n->kind == NODE_FUZZY);
 
     if (any == NULL) return NULL;
     b->st = n->kind == NODE_PREFIX
@@ -219,6 +240,7 @@ static struct invidx_plan_node *plan_pattern(struct builder *b, const struct inv
         struct invidx_leaf *l;
 
         while (j < count && e[j].edits == e[i].edits) j++;
+        assert(j > i && e[i].edits <= 2);
         l = new_leaf(b, n->field, (uint32_t)(j - i), boost / (1u << e[i].edits));
         if (l == NULL) return NULL;
         for (; i < j; i++) add_term(b, l, e[i].text, e[i].len, 0);
@@ -235,6 +257,8 @@ static void add_multiword_synonyms(struct builder *b, struct invidx_plan_node *o
     char key[8 * (INVIDX_TERM_MAX + 1)];
     size_t bytes = 0;
     uint32_t terms = 0;
+    assert(out != NULL && out->kind == PLAN_BOOL);
+    assert(a->longest_rule <= 8);
 
     for (; c != NULL && terms < a->longest_rule && terms < 8; c = c->next) {
         const struct invidx_synonym_rule *rule;
@@ -244,6 +268,7 @@ static void add_multiword_synonyms(struct builder *b, struct invidx_plan_node *o
         bytes += c->node->terms[0].len;
         key[bytes++] = '\0';
         if (++terms < 2) continue;
+        assert(bytes <= sizeof key);
         rule = invidx_analyzer_rule(a, key, bytes);
         for (const struct invidx_synonym *s = rule == NULL ? NULL : rule->to;
              s != NULL && out->child_count < INVIDX_QUERY_NODES_MAX; s = s->next)
@@ -260,6 +285,8 @@ static struct invidx_plan_node *plan_bool(struct builder *b, const struct invidx
     bool synonyms = b->p->r->analyzer.longest_rule > 1;
     struct invidx_plan_node *out =
         bool_node(b, synonyms ? n->child_count + INVIDX_QUERY_NODES_MAX : n->child_count, n->slop);
+    assert(n->kind == NODE_BOOL);
+    assert(depth >= 0);
 
     for (const struct invidx_query_child *c = n->children; b->st == SEAM_OK && c != NULL;
          c = c->next) {
@@ -273,6 +300,8 @@ static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_
                                          double boost, int depth)
 {
     struct invidx_plan_node *out;
+    assert(depth >= 0);
+    assert(n != NULL);
 
     if (b->st != SEAM_OK) return NULL;
     if (depth > INVIDX_QUERY_DEPTH_MAX + 2) {
@@ -304,6 +333,8 @@ static struct invidx_plan_node *plan_any(struct builder *b, const struct invidx_
 
 static bool scores(const struct invidx_plan_node *n, double *sum)
 {
+    assert(n->child_count == 0 || n->kind == PLAN_BOOL);
+    assert(n->kind != PLAN_LEAF || n->leaf != NULL);
     if (n->kind == PLAN_LEAF) *sum += n->leaf->weight;
     for (uint32_t i = 0; i < n->child_count; i++)
         if (n->children[i]->occur <= INVIDX_MUST) scores(n->children[i], sum);
@@ -315,6 +346,8 @@ static enum seam_status weigh(struct invidx_plan *p, struct seam_fault *f)
     double sum = 0;
     float k0 = (float)(p->k1 * (1 - p->b)), k1l = (float)(p->k1 * p->b / p->average_length);
     int exponent = 0;
+    assert(p->average_length > 0);
+    assert(p->root != NULL);
 
     if (scores(p->root, &sum)) frexp(sum, &exponent);
     if (!(sum < 1e200))
@@ -329,6 +362,7 @@ static enum seam_status weigh(struct invidx_plan *p, struct seam_fault *f)
 
 double invidx_plan_score(const struct invidx_plan *p, int64_t sum)
 {
+    assert(p->scale > -2000 && p->scale < 2000);
     return ldexp((double)sum, -p->scale);
 }
 
@@ -336,6 +370,8 @@ static enum seam_status check_request(const struct invidx_query *q,
                                       const struct invidx_request *req, struct seam_fault *f)
 {
     const struct invidx_schema *s = &q->reader->box.view;
+    assert(q->reader != NULL);
+    assert(req != NULL);
 
     if (q->broken != SEAM_OK) {
         if (f != NULL && f->status == SEAM_OK) *f = q->fault;
@@ -365,6 +401,7 @@ enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_re
     struct builder b = {.req = req, .f = f};
     struct invidx_plan *p;
     bool own = !(req->k1 == 0 && req->b == 0);
+    assert(out != NULL);
 
     b.st = check_request(q, req, f);
     if (b.st != SEAM_OK) return b.st;
@@ -383,6 +420,8 @@ enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_re
     p->average_length = p->r->live == 0 || p->r->length_sum == 0
                             ? 1
                             : (double)p->r->length_sum / (double)p->r->live;
+    assert(p->average_length > 0);
+    assert(q->pool_used == 1);
     p->default_weights = req->weights == NULL || p->r->box.view.field_count == 1;
     p->root = plan_any(&b, q->root, 1, 0);
     if (b.st == SEAM_OK) b.st = weigh(p, f);

@@ -3,8 +3,10 @@
  * Works in place on lower-case ASCII; 'Y' stands for a consonant y while it runs. R1 is what follows the
  * first consonant after a vowel, R2 the same within R1; most suffixes may only go when they lie in one.
  * Source: Porter, "The Porter2 stemming algorithm" (snowballstem.org/algorithms/english).             */
+#include "engine/base/walk.h"
 #include "invidx/stem.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,20 +22,24 @@ static bool vowel(char c)
 
 static bool ends(const struct word *w, const char *suffix, size_t m)
 {
+    SEAM_WALK(m > 0);
     return w->n >= m && memcmp(w->s + w->n - m, suffix, m) == 0;
 }
 
 static bool in_r1(const struct word *w, size_t m)
 {
+    SEAM_WALK(w->r1 <= w->n || m > 0);
     return w->n >= w->r1 + m;
 }
 static bool in_r2(const struct word *w, size_t m)
 {
+    SEAM_WALK(w->r2 >= w->r1);
     return w->n >= w->r2 + m;
 }
 
 static bool has_vowel(const struct word *w, size_t n)
 {
+    assert(n <= w->n);
     for (size_t i = 0; i < n; i++)
         if (vowel(w->s[i])) return true;
     return false;
@@ -43,6 +49,7 @@ static bool has_vowel(const struct word *w, size_t n)
 static bool short_syllable(const struct word *w, size_t n)
 {
     const char *s = w->s;
+    assert(n <= w->n);
 
     if (n < 2) return false;
     if (n == 2) return vowel(s[0]) && !vowel(s[1]);
@@ -63,6 +70,7 @@ static bool exception(struct word *w)
         {"news", "news"},   {"howe", "howe"},   {"atlas", "atlas"},  {"cosmos", "cosmos"},
         {"bias", "bias"},   {"andes", "andes"},
     };
+    assert(w->n > 2);
 
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         size_t m = strlen(list[i].from);
@@ -78,6 +86,7 @@ static bool exception(struct word *w)
 static size_t region(const struct word *w, size_t from)
 {
     size_t i = from;
+    assert(from <= w->n);
 
     while (i < w->n && !vowel(w->s[i])) i++;
     while (i < w->n && vowel(w->s[i])) i++;
@@ -86,6 +95,7 @@ static size_t region(const struct word *w, size_t from)
 
 static void mark_regions(struct word *w)
 {
+    assert(w->n > 2);
     for (size_t i = 0; i < w->n; i++)
         if (w->s[i] == 'y' && (i == 0 || vowel(w->s[i - 1]))) w->s[i] = 'Y';
     if (w->n >= 5 && (memcmp(w->s, "gener", 5) == 0 || memcmp(w->s, "arsen", 5) == 0))
@@ -95,10 +105,13 @@ static void mark_regions(struct word *w)
     else
         w->r1 = region(w, 0);
     w->r2 = region(w, w->r1);
+    assert(w->r1 <= w->n);
+    assert(w->r2 >= w->r1 && w->r2 <= w->n);
 }
 
 static void step1a(struct word *w)
 {
+    assert(w->n > 2);
     if (ends(w, "'s'", 3))
         w->n -= 3;
     else if (ends(w, "'s", 2))
@@ -167,6 +180,7 @@ static void step1c(struct word *w)
  * so that a longer suffix comes before any it ends in. Returns the index, or -1 when none matched.     */
 static int replace(struct word *w, const struct porter2_pair *list, size_t count, bool *fits)
 {
+    assert(count > 0);
     for (size_t i = 0; i < count; i++) {
         size_t m = strlen(list[i].from);
 
@@ -243,6 +257,7 @@ static void step5(struct word *w)
 size_t invidx_stem_porter2(char *s, size_t n)
 {
     struct word w = {.s = s, .n = n};
+    assert(s != NULL);
 
     if (n <= 2 || exception(&w)) return w.n;
     if (s[0] == '\'') {
@@ -259,6 +274,7 @@ size_t invidx_stem_porter2(char *s, size_t n)
         step4(&w);
         step5(&w);
     }
+    assert(w.n <= n);
     for (size_t i = 0; i < w.n; i++)
         if (s[i] == 'Y') s[i] = 'y';
     return w.n;
@@ -268,6 +284,7 @@ size_t invidx_stem_porter2(char *s, size_t n)
  * (not us, ss). Source: Harman, "How effective is suffixing?" (JASIS 42, 1991).                        */
 size_t invidx_stem_plural(char *s, size_t n)
 {
+    assert(s != NULL);
     if (n < 4 || s[n - 1] != 's') return n;
     if (s[n - 2] == 'e' && s[n - 3] == 'i') {
         if (s[n - 4] == 'e' || s[n - 4] == 'a') return n - 1;

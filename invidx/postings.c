@@ -1,16 +1,19 @@
 /* postings - opens a term's lists and decodes the blocks that are asked for. */
 #include "invidx/postings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bitset.h"
+#include "engine/base/walk.h"
 
 unsigned invidx_length_code(uint32_t length)
 {
     unsigned e;
 
     if (length < 64) return length;
+    assert(length >= 64);
     e = 26u - (unsigned)__builtin_clz(length);
     return e > 6 ? 255 : 32 * (e + 1) + (length >> e) - 32;
 }
@@ -18,6 +21,7 @@ unsigned invidx_length_code(uint32_t length)
 static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, uint32_t *v)
 {
     unsigned shift = 0;
+    SEAM_WALK(v != NULL);
 
     *v = 0;
     do {
@@ -31,6 +35,7 @@ static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, u
 /* Searches within a block run to the first document that is large enough; there always is one.           */
 static inline void pad_docs(struct invidx_postings *p)
 {
+    SEAM_WALK(p->n <= PFOR_BLOCK);
     for (size_t i = 0; i < 32; i++) p->docs[p->n + i] = NO_DOC;
 }
 
@@ -40,6 +45,8 @@ static enum seam_status open_inlined(struct invidx_postings *p, const struct inv
 {
     const uint8_t *at = take_varint(t->inlined, t->inlined_end, &p->docs[0]);
     uint32_t total = 0;
+    assert(t->df == 1);
+    assert(t->inlined != NULL);
 
     p->n = 1;
     p->block = 0;
@@ -67,6 +74,8 @@ enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_s
                                       struct seam_fault *f)
 {
     enum seam_status st;
+    assert(t->df > 0);
+    assert(s->fields >= 1 && s->fields <= INVIDX_FIELDS_MAX);
 
     p->seg = s;
     p->df = t->df;
@@ -99,9 +108,18 @@ enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_s
 
 void invidx_postings_free(struct invidx_postings *p)
 {
+    assert(p->field_tf == NULL || p->seg != NULL);
     seam_buf_free(&p->pos);
     free(p->field_tf);
     p->field_tf = NULL;
+}
+
+/* With SEAM_WALKS: the loaded block's documents ascend and exist. */
+static bool docs_ascend(const struct invidx_postings *p)
+{
+    for (uint32_t i = 1; i < p->n; i++)
+        if (p->docs[i] <= p->docs[i - 1]) return false;
+    return p->docs[p->n - 1] < p->seg->docs;
 }
 
 enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, struct seam_fault *f)
@@ -110,8 +128,11 @@ enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, str
     uint32_t base = UINT32_MAX, doc; /* so that the first gap counts from -1 */
 
     if (p->block == b) return SEAM_OK;
+    /* Searching last documents that do not ascend may end past them. */
+    if (seam_unlikely(b >= p->blocks)) return invidx_segment_damaged(p->seg, p->last, "skips", f);
     p->have_tf = p->have_pos = false;
     p->n = b + 1 == p->blocks ? p->df - b * PFOR_BLOCK : PFOR_BLOCK;
+    assert(p->n > 0 && p->n <= PFOR_BLOCK);
     if (p->last != NULL) {
         uint32_t off = seam_get_u32(p->post_at + 4 * (size_t)b);
 
@@ -135,6 +156,8 @@ enum seam_status invidx_postings_load(struct invidx_postings *p, uint32_t b, str
     }
     pad_docs(p);
     p->block = b;
+    assert(p->docs[p->n - 1] < p->seg->docs);
+    SEAM_WALK(docs_ascend(p));
     p->decoded += p->n;
     return SEAM_OK;
 bad:
@@ -144,6 +167,8 @@ bad:
 enum seam_status invidx_postings_load_tf(struct invidx_postings *p, struct seam_fault *f)
 {
     const uint8_t *at = p->tf_from;
+    assert(p->n > 0 && p->n <= PFOR_BLOCK);
+    assert(p->block < p->blocks);
 
     if (p->have_tf) return SEAM_OK;
     p->have_tf = true;
@@ -185,6 +210,8 @@ static enum seam_status count_positions(struct invidx_postings *p, struct seam_f
 {
     uint32_t at = 0;
     enum seam_status st = invidx_postings_load_tf(p, f);
+    assert(p->block < p->blocks);
+    assert(p->inlined_pos == NULL);
 
     if (st != SEAM_OK) return st;
     p->pos_start[0] = 0;
@@ -206,10 +233,13 @@ const uint32_t *invidx_postings_positions(struct invidx_postings *p, uint32_t i,
 {
     uint32_t *pos = (uint32_t *)(void *)p->pos.data + p->pos_start[i], at = 0;
     uint32_t fields = p->seg->fields;
+    SEAM_WALK(p->have_pos);
+    SEAM_WALK(i < p->n);
 
     *n = p->pos_start[i + 1] - p->pos_start[i];
     if (fields == 1 && *n == 1) { /* nothing to sum */
         *pos &= INVIDX_FIELD_TOKENS_MAX - 1;
+        SEAM_WALK(p->pos_start[i] <= p->pos_start[i + 1]);
         return pos;
     }
     if (seam_bitset_get(p->summed, i)) return pos;
@@ -230,6 +260,8 @@ enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struc
     const uint8_t *at = p->positions.p, *end = p->positions.p + p->positions.n;
     uint32_t total, *pos;
     enum seam_status st;
+    assert(p->block < p->blocks);
+    assert(p->n <= PFOR_BLOCK);
 
     if (p->have_pos) return SEAM_OK;
     if (p->inlined_pos == NULL) {
@@ -274,6 +306,8 @@ enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struc
 uint32_t invidx_postings_seek_block(const struct invidx_postings *p, uint32_t from, uint32_t doc)
 {
     uint32_t step = 1, lo = from, hi;
+    SEAM_WALK(p->last != NULL || p->n > 0);
+    SEAM_WALK(doc <= NO_DOC);
 
     if (p->last == NULL) return from >= p->blocks || p->docs[p->n - 1] < doc ? p->blocks : from;
     if (from >= p->blocks) return p->blocks;
@@ -291,6 +325,7 @@ uint32_t invidx_postings_seek_block(const struct invidx_postings *p, uint32_t fr
         else
             hi = mid;
     }
+    SEAM_WALK(hi == p->blocks || seam_get_u32(p->last + 4 * (size_t)hi) >= doc);
     return hi;
 }
 
@@ -299,6 +334,7 @@ static bool grow(uint32_t **p, size_t *cap, size_t want, size_t width)
 {
     size_t n = *cap == 0 ? 256 : *cap;
     uint32_t *q;
+    assert(width > 0);
 
     if (want <= *cap) return true;
     while (n < want) n *= 2;
@@ -312,6 +348,8 @@ static bool grow(uint32_t **p, size_t *cap, size_t want, size_t width)
 bool invidx_plist_reserve(struct invidx_plist *l, size_t n, size_t pos_n, size_t fields)
 {
     size_t cap = l->cap;
+    assert(fields >= 1 && fields <= INVIDX_FIELDS_MAX);
+    assert(l->n <= l->cap && l->pos_n <= l->pos_cap);
 
     if (!grow(&l->docs, &cap, n, 1)) return false;
     cap = l->cap;
@@ -322,6 +360,8 @@ bool invidx_plist_reserve(struct invidx_plist *l, size_t n, size_t pos_n, size_t
 
 void invidx_plist_free(struct invidx_plist *l)
 {
+    assert(l->n <= l->cap);
+    assert(l->pos_n <= l->pos_cap);
     free(l->docs);
     free(l->tf);
     free(l->pos);
@@ -334,6 +374,7 @@ enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment
 {
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     enum seam_status st = invidx_postings_open(p, s, t, ones, f);
+    assert(t->df > 0);
 
     l->n = l->pos_n = 0;
     for (uint32_t b = 0; st == SEAM_OK && b < p->blocks; b++) {
@@ -358,6 +399,7 @@ enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment
         l->n += p->n;
         l->pos_n += p->pos_start[p->n];
     }
+    assert(st != SEAM_OK || l->n == t->df);
     return st;
 }
 
@@ -375,6 +417,8 @@ struct seam_hash128 invidx_posting_hash(struct seam_hash128 term, uint64_t key, 
                                         size_t fields, const uint32_t *pos, size_t pos_n)
 {
     uint64_t x = term.lo ^ (key * 0x9e3779b97f4a7c15ull), y = term.hi + key;
+    assert(fields >= 1 && fields <= INVIDX_FIELDS_MAX);
+    assert(pos_n == 0 || pos != NULL);
 
     if (fields > 1)
         for (size_t i = 0; i < fields; i++) x = (x ^ tf[i]) * 0xd6e8feb86659fd93ull;

@@ -9,13 +9,17 @@
  *          together cannot reach need are only probed for candidates that the others bring.
  * all of:  the rarest list leads, a block at a time; the others are searched for its documents.
  * Papers: Turtle & Flood (IPM 1995); Ding & Suel (SIGIR 2011); Mallia et al. (ECIR 2019).              */
+#include <assert.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "invidx/prune.h"
 
 /* The scores of a list's loaded block, kept for the next window that it reaches into; NULL on failure.   */
 static const int32_t *scores_of(struct invidx_exec *x, struct invidx_list *l)
 {
+    assert(l->p->block < l->p->blocks);
+    assert(l->score != NULL);
     if (l->scored == l->p->block) return l->score;
     if (!exec_tf(x, l->p)) return NULL;
     invidx_bm25_block(&l->leaf->model, l->p->docs, l->p->tf, x->seg->lengths, l->p->n, l->score);
@@ -29,9 +33,11 @@ static void offer_block(struct invidx_exec *x, const struct invidx_shape *s, str
     int32_t score[PFOR_BLOCK + 16];
     uint32_t index[PFOR_BLOCK + 16];
     size_t m;
+    assert(l->p->block < l->p->blocks);
 
     if (!invidx_prune_score_block(x, l, score)) return;
     m = invidx_select_at_least(score, l->p->n, need_for(x->need), index);
+    assert(m <= l->p->n);
     for (size_t i = 0; i < m; i++) invidx_prune_offer(x, s, l->p->docs[index[i]], score[index[i]]);
 }
 
@@ -41,6 +47,8 @@ static void run_single(struct invidx_exec *x, struct invidx_shape *s)
     enum { CHUNK = 64 };
     struct invidx_list *l = &s->lists[0];
     int32_t bounds[CHUNK + 4];
+    assert(s->n == 1);
+    assert(x->scoring);
 
     if (l->p->last == NULL) {
         if (exec_load(x, l->p, 0)) offer_block(x, s, l);
@@ -74,19 +82,30 @@ static int32_t bound_in(struct invidx_list *l, uint32_t base, uint32_t end)
 {
     int32_t best = 0;
     uint32_t b;
+    SEAM_WALK(l->block <= l->p->blocks);
 
     while (l->block < l->p->blocks && last_of(l, l->block) < base) l->block++;
     for (b = l->block; b < l->p->blocks; b++) {
         if (b > l->block && last_of(l, b - 1) + 1 >= end) break;
         if (l->bounds[b] > best) best = l->bounds[b];
     }
+    assert(best >= 0);
     return best;
+}
+
+static bool order_ascends(const struct any *a)
+{
+    for (uint32_t i = 1; i < a->n; i++)
+        if (a->s->lists[a->order[i - 1]].here > a->s->lists[a->order[i]].here) return false;
+    return true;
 }
 
 /* False when the window cannot matter.                                                                   */
 static bool order_lists(struct any *a)
 {
     int64_t sum = 0;
+    assert(a->base < a->end);
+    assert(a->s->n <= PRUNE_TERMS_MAX);
 
     a->n = 0;
     for (uint32_t i = 0; i < a->s->n; i++) {
@@ -105,6 +124,8 @@ static bool order_lists(struct any *a)
         sum += a->s->lists[a->order[i]].here;
         if (sum >= a->x->need && a->essential == a->n) a->essential = i;
     }
+    assert(a->essential <= a->n);
+    SEAM_WALK(order_ascends(a));
     a->below[a->n] = sum;
     return a->n > 0 && sum >= a->x->need;
 }
@@ -120,7 +141,9 @@ static void drop_hopeless(struct any *a, struct candidates *c, int64_t more)
 {
     uint32_t index[PFOR_BLOCK + 16];
     size_t m = invidx_select_at_least(c->score, c->n, need_for(a->x->need - more), index);
+    assert(c->n <= PFOR_BLOCK);
 
+    assert(m <= c->n);
     if (m == c->n) return;
     for (size_t i = 0; i < m; i++) {
         c->docs[i] = c->docs[index[i]];
@@ -137,6 +160,8 @@ static bool probe_list(struct any *a, struct invidx_list *l, struct candidates *
     uint32_t b = l->block, docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], ia[PFOR_BLOCK],
              ib[PFOR_BLOCK];
     int32_t score[PFOR_BLOCK + 16];
+    assert(c->n <= PFOR_BLOCK);
+    SEAM_WALK(b <= p->blocks);
 
     for (uint32_t k = 0; k < c->n;) {
         uint32_t upto = k, last;
@@ -156,6 +181,8 @@ static bool probe_list(struct any *a, struct invidx_list *l, struct candidates *
         invidx_bm25_block(&l->leaf->model, docs, tf, x->seg->lengths, m, score);
         for (size_t i = 0; i < m; i++) c->score[k + ia[i]] += score[i];
         x->out->work.scored += m;
+        assert(upto > k);
+        assert(m <= upto - k);
         k = upto;
     }
     return true;
@@ -164,6 +191,7 @@ static bool probe_list(struct any *a, struct invidx_list *l, struct candidates *
 /* The probed lists, best bound first, until nobody has hope.                                             */
 static void probe(struct any *a, struct candidates *c)
 {
+    assert(a->essential <= a->n);
     for (uint32_t i = a->essential; i-- > 0;) {
         drop_hopeless(a, c, a->below[i + 1]);
         if (c->n == 0 || !probe_list(a, &a->s->lists[a->order[i]], c)) return;
@@ -181,6 +209,8 @@ static void walk_one(struct any *a)
     const int32_t *score;
     uint32_t index[PFOR_BLOCK + 16];
     struct candidates c;
+    assert(a->essential + 1 == a->n);
+    assert(rest >= 0);
 
     for (uint32_t b = l->block; b < l->p->blocks && x->st == SEAM_OK; b++) {
         size_t m;
@@ -209,6 +239,8 @@ static void add_block(struct any *a, struct invidx_list *l, int32_t *acc)
     const struct invidx_postings *p = l->p;
     uint32_t i = 0, n = p->n;
     const int32_t *score = scores_of(a->x, l);
+    assert(a->base < a->end);
+    assert(n > 0 && n <= PFOR_BLOCK);
 
     if (score == NULL) return;
     if (p->docs[0] < a->base) i = (uint32_t)invidx_find_at_least(p->docs, 0, a->base);
@@ -223,6 +255,8 @@ static void walk_many(struct any *a)
     uint32_t index[PRUNE_WINDOW + 16], width = a->end - a->base;
     int64_t rest = a->below[a->essential];
     size_t m;
+    assert(width <= PRUNE_WINDOW);
+    assert(a->essential < a->n);
 
     memset(acc, 0, width * sizeof *acc);
     for (uint32_t i = a->essential; i < a->n; i++) {
@@ -235,6 +269,7 @@ static void walk_many(struct any *a)
         }
     }
     m = invidx_select_at_least(acc, width, need_for(x->need - rest), index);
+    assert(m <= width);
     for (size_t i = 0; i < m && x->st == SEAM_OK;) {
         struct candidates c = {.n = 0};
 
@@ -249,10 +284,12 @@ static void walk_many(struct any *a)
 static uint32_t window_width(const struct invidx_exec *x, const struct invidx_shape *s)
 {
     uint32_t most = 1, width = PRUNE_WINDOW;
+    assert(s->n > 0);
 
     for (uint32_t i = 0; i < s->n; i++)
         if (s->lists[i].p->df > most) most = s->lists[i].p->df;
     while (width > 1024 && (uint64_t)width * most > 8ull * PFOR_BLOCK * x->seg->docs) width /= 2;
+    assert(width >= 1024 && width <= PRUNE_WINDOW);
     return width;
 }
 
@@ -260,6 +297,8 @@ static void run_any(struct invidx_exec *x, struct invidx_shape *s)
 {
     struct any a = {.x = x, .s = s};
     uint32_t width = window_width(x, s);
+    assert(s->n > 1 && s->n <= PRUNE_TERMS_MAX);
+    assert(x->scoring);
 
     for (uint32_t i = 0; i < s->n; i++) {
         struct invidx_list *l = &s->lists[i];
@@ -275,6 +314,7 @@ static void run_any(struct invidx_exec *x, struct invidx_shape *s)
     }
     for (a.base = 0; a.base < x->seg->docs && x->st == SEAM_OK; a.base = a.end) {
         a.end = x->seg->docs - a.base < width ? x->seg->docs : a.base + width;
+        assert(a.end > a.base);
         if (!order_lists(&a)) continue;
         if (a.n - a.essential == 1)
             walk_one(&a);
@@ -294,6 +334,7 @@ struct all {
 
 static void sort_by_df(struct invidx_shape *s)
 {
+    assert(s->n > 0 && s->n <= PRUNE_TERMS_MAX);
     for (uint32_t i = 1; i < s->n; i++) {
         struct invidx_list v = s->lists[i];
         uint32_t k = i;
@@ -310,6 +351,8 @@ static bool keep_common(struct all *a, uint32_t t)
     struct invidx_list *l = &a->s->lists[t];
     struct invidx_postings *p = l->p;
     uint32_t kept = 0;
+    assert(t > 0 && t < a->s->n);
+    assert(a->m <= PFOR_BLOCK);
 
     for (uint32_t i = 0; i < a->m;) {
         uint32_t doc = a->docs[i];
@@ -343,6 +386,7 @@ static bool keep_common(struct all *a, uint32_t t)
         }
         i = (uint32_t)upto;
     }
+    assert(kept <= a->m);
     a->m = kept;
     return true;
 }
@@ -353,6 +397,8 @@ static void offer_common(struct all *a)
     int32_t one[PFOR_BLOCK + 16], sum[PFOR_BLOCK + 16];
     uint32_t index[PFOR_BLOCK + 16];
     size_t m;
+    assert(a->m > 0 && a->m <= PFOR_BLOCK);
+    assert(a->s->n <= PRUNE_TERMS_MAX);
 
     if (!x->scoring) {
         for (uint32_t i = 0; i < a->m; i++) x->total += invidx_prune_passes(x, a->s, a->docs[i]);
@@ -372,10 +418,12 @@ static void run_all(struct invidx_exec *x, struct invidx_shape *s)
 {
     struct all a = {.x = x, .s = s};
     struct invidx_list *lead = &s->lists[0];
+    assert(s->n > 1);
 
     sort_by_df(s);
     for (uint32_t i = 0; x->scoring && i < s->n; i++)
         if (!invidx_prune_bounds(x, &s->lists[i])) return;
+    assert(lead->p->df <= s->lists[s->n - 1].p->df);
     for (uint32_t b = 0; b < lead->p->blocks && x->st == SEAM_OK; b++) {
         if (x->scoring && x->heap.n == x->heap.k && lead->p->last != NULL) {
             uint32_t base = b == 0 ? 0 : last_of(lead, b - 1) + 1, end = last_of(lead, b) + 1;
@@ -400,11 +448,13 @@ static void run_all(struct invidx_exec *x, struct invidx_shape *s)
 /* ---- which shape ---- */
 static bool plain_word(const struct invidx_plan_node *n)
 {
+    assert(n->kind != PLAN_LEAF || n->leaf != NULL);
     return n->kind == PLAN_LEAF && !n->leaf->phrase && n->leaf->count == 1 && !n->leaf->scoped;
 }
 
 static bool is_phrase(const struct invidx_plan_node *n)
 {
+    assert(n->kind != PLAN_LEAF || n->leaf != NULL);
     return n->kind == PLAN_LEAF && n->leaf->phrase && !n->leaf->scoped &&
            n->leaf->count <= PRUNE_TERMS_MAX;
 }
@@ -413,6 +463,8 @@ static bool add_list(struct invidx_exec *x, struct invidx_shape *s,
                      const struct invidx_plan_node *n)
 {
     struct invidx_postings *p = x->cursors[n->leaf->number][0].p;
+    assert(s->n < PRUNE_TERMS_MAX);
+    assert(plain_word(n));
 
     if (p == NULL) return false;
     s->lists[s->n++] = (struct invidx_list){.leaf = n->leaf, .p = p};
@@ -425,6 +477,8 @@ static enum shape_kind shape_of_bool(struct invidx_exec *x, const struct invidx_
                                      struct invidx_shape *s, const struct invidx_leaf **phrase)
 {
     uint32_t musts = 0, shoulds = 0, missing = 0, none = 0;
+    assert(root->kind == PLAN_BOOL);
+    assert(s->n == 0 && *phrase == NULL);
 
     if (root->child_count > PRUNE_TERMS_MAX || root->min_should > 1) return SHAPE_OTHER;
     for (uint32_t i = 0; i < root->child_count; i++) {
@@ -447,6 +501,7 @@ static enum shape_kind shape_of_bool(struct invidx_exec *x, const struct invidx_
         else
             return SHAPE_OTHER;
     }
+    assert(s->n + missing <= root->child_count);
     if (musts > 0 && shoulds > 0) return SHAPE_OTHER;
     if (musts + shoulds == 0 || (shoulds > 0 && s->filter_count > 0 && root->min_should == 0))
         return SHAPE_OTHER;
@@ -460,6 +515,7 @@ static enum shape_kind shape_of(struct invidx_exec *x, struct invidx_shape *s,
                                 const struct invidx_leaf **phrase)
 {
     const struct invidx_plan_node *root = x->plan->root;
+    assert(root != NULL);
 
     s->n = s->filter_count = 0;
     *phrase = NULL;
@@ -475,8 +531,10 @@ bool invidx_prune_run(struct invidx_exec *x, enum invidx_strategy strategy, cons
 {
     struct invidx_shape s;
     const struct invidx_leaf *phrase;
+    assert(x->seg != NULL && x->seg->docs > 0);
 
     x->need = invidx_heap_need(&x->heap, segment_key(x->seg, 0));
+    assert(x->need >= 0);
     switch (shape_of(x, &s, &phrase)) {
     case SHAPE_OTHER: return false;
     case SHAPE_EMPTY: return true;

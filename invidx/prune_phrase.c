@@ -2,12 +2,16 @@
  * best possible score is enough.                                                                       */
 #include "invidx/prune.h"
 
+#include <assert.h>
+
 /* The best score the phrase can have in this document: it occurs no more often than its rarest word (or, with
  * slop, its first).                                                                                      */
 static bool worth_reading(struct invidx_exec *x, const struct invidx_leaf *l,
                           struct invidx_cursor *c, const uint32_t *i, uint32_t doc)
 {
     uint32_t tf;
+    assert(l->phrase && l->count > 0);
+    assert(doc < x->seg->docs);
 
     if (!x->scoring || x->need <= 0) return true;
     for (uint32_t t = 0; t < l->count; t++)
@@ -23,6 +27,8 @@ static void check_phrase(struct invidx_exec *x, const struct invidx_shape *s,
                          uint32_t doc)
 {
     uint32_t tf;
+    assert(l->phrase);
+    assert(doc < x->seg->docs);
 
     if (l->count != 2 && !worth_reading(x, l, c, i, doc)) return;
     for (uint32_t t = 0; t < l->count && x->st == SEAM_OK; t++)
@@ -75,6 +81,8 @@ static void run_pair(struct invidx_exec *x, const struct invidx_shape *s,
     struct invidx_cursor *c = x->cursors[l->number];
     struct invidx_postings *p = c[lead].p, *o = c[1 - lead].p;
     uint32_t b2 = 0;
+    assert(l->count == 2);
+    assert(lead <= 1);
 
     for (uint32_t b = 0; b < p->blocks && x->st == SEAM_OK; b++) {
         uint32_t i = 0;
@@ -95,6 +103,7 @@ static void run_pair(struct invidx_exec *x, const struct invidx_shape *s,
             while (upto < p->n && p->docs[upto] <= last) upto++;
             n = invidx_intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
             check_pairs(x, s, l, lead, i, ia, ib, n);
+            assert(upto > i);
             i = upto;
         }
     }
@@ -105,6 +114,8 @@ static uint32_t seek_cursor(struct invidx_exec *x, struct invidx_cursor *c, uint
                             uint32_t doc)
 {
     uint32_t b = invidx_postings_seek_block(c->p, c->block, doc);
+    assert(c->p != NULL);
+    assert(doc <= NO_DOC);
 
     if (b >= c->p->blocks) return NO_DOC;
     if (b != c->block || c->p->block != b) {
@@ -113,6 +124,7 @@ static uint32_t seek_cursor(struct invidx_exec *x, struct invidx_cursor *c, uint
         if (!exec_load(x, c->p, b)) return NO_DOC;
     }
     *i = (uint32_t)invidx_find_at_least(c->p->docs, *i, doc);
+    assert(*i < PFOR_BLOCK + 16);
     return c->p->docs[*i];
 }
 
@@ -122,6 +134,8 @@ void invidx_prune_phrase(struct invidx_exec *x, const struct invidx_shape *s,
     struct invidx_cursor *c = x->cursors[l->number];
     uint32_t i[PRUNE_TERMS_MAX] = {0}, lead = 0, doc = 0;
     int32_t *bounds = NULL;
+    assert(l->phrase);
+    assert(l->count > 0 && l->count <= PRUNE_TERMS_MAX);
 
     for (uint32_t t = 0; t < l->count; t++) {
         if (c[t].p == NULL) return;

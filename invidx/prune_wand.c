@@ -3,10 +3,15 @@
  * The lists stand in order of their documents; the pivot is the first whose bounds, with those before it, reach
  * need. No document before the pivot can matter; one at it only if the bounds of the blocks that hold it agree.
  * Papers: Broder et al. (CIKM 2003); Ding & Suel (SIGIR 2011).                                          */
+#include "engine/base/walk.h"
 #include "invidx/prune.h"
+
+#include <assert.h>
 
 static uint32_t doc_of(const struct invidx_list *l)
 {
+    SEAM_WALK(l->block <= l->p->blocks);
+    SEAM_WALK(l->at <= PFOR_BLOCK);
     return l->block < l->p->blocks ? l->p->docs[l->at] : NO_DOC;
 }
 
@@ -14,6 +19,8 @@ static uint32_t doc_of(const struct invidx_list *l)
 static bool move_to(struct invidx_exec *x, struct invidx_list *l, uint32_t doc)
 {
     uint32_t b = invidx_postings_seek_block(l->p, l->block, doc);
+    SEAM_WALK(l->block <= l->p->blocks);
+    SEAM_WALK(doc <= NO_DOC);
 
     if (b != l->block || l->p->block != b) {
         l->block = b;
@@ -25,8 +32,16 @@ static bool move_to(struct invidx_exec *x, struct invidx_list *l, uint32_t doc)
     return true;
 }
 
+static bool docs_in_order(const struct invidx_shape *s, const uint32_t *order)
+{
+    for (uint32_t i = 1; i < s->n; i++)
+        if (doc_of(&s->lists[order[i - 1]]) > doc_of(&s->lists[order[i]])) return false;
+    return true;
+}
+
 static void sort_by_doc(struct invidx_shape *s, uint32_t *order)
 {
+    SEAM_WALK(s->n <= PRUNE_TERMS_MAX);
     for (uint32_t i = 1; i < s->n; i++) {
         uint32_t v = order[i], k = i;
 
@@ -34,6 +49,7 @@ static void sort_by_doc(struct invidx_shape *s, uint32_t *order)
             order[k] = order[k - 1];
         order[k] = v;
     }
+    SEAM_WALK(docs_in_order(s, order));
 }
 
 /* Scores the pivot document, whose lists all stand on it.                                                 */
@@ -41,6 +57,8 @@ static bool score_pivot(struct invidx_exec *x, struct invidx_shape *s, const uin
                         uint32_t doc)
 {
     int64_t score = 0;
+    assert(doc < x->seg->docs);
+    assert(s->n > 0);
 
     for (uint32_t i = 0; i < s->n && doc_of(&s->lists[order[i]]) == doc; i++) {
         struct invidx_list *l = &s->lists[order[i]];
@@ -58,6 +76,7 @@ static int64_t block_bound(struct invidx_shape *s, const uint32_t *order, uint32
                            uint32_t doc, uint32_t *next)
 {
     int64_t sum = 0;
+    assert(pivot < s->n);
 
     *next = pivot + 1 < s->n ? doc_of(&s->lists[order[pivot + 1]]) : NO_DOC;
     for (uint32_t i = 0; i <= pivot; i++) {
@@ -69,6 +88,7 @@ static int64_t block_bound(struct invidx_shape *s, const uint32_t *order, uint32
         if (last_of(l, b) + 1 < *next) *next = last_of(l, b) + 1;
     }
     if (*next <= doc) *next = doc + 1;
+    assert(*next > doc);
     return sum;
 }
 
@@ -76,6 +96,8 @@ void invidx_prune_wand(struct invidx_exec *x, struct invidx_shape *s)
 {
     uint32_t order[PRUNE_TERMS_MAX];
     int32_t most[PRUNE_TERMS_MAX];
+    assert(s->n > 0 && s->n <= PRUNE_TERMS_MAX);
+    assert(x->scoring);
 
     for (uint32_t i = 0; i < s->n; i++) {
         struct invidx_list *l = &s->lists[i];

@@ -1,6 +1,7 @@
 /* query - parsing's nodes put together, checked and counted. */
 #include "invidx/query.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@ enum seam_status invidx_query_new(struct invidx_reader *r, struct invidx_query *
                                   struct seam_fault *f)
 {
     struct invidx_query *q = calloc(1, sizeof *q);
+    assert(r != NULL);
+    assert(out != NULL);
 
     if (q == NULL)
         return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET, "no memory for a query");
@@ -19,6 +22,7 @@ enum seam_status invidx_query_new(struct invidx_reader *r, struct invidx_query *
 void invidx_query_free(struct invidx_query *q)
 {
     if (q == NULL) return;
+    assert(q->pool_used <= q->pool_count);
     for (size_t i = 0; i < q->pool_count; i++) {
         invidx_postings_free(q->pool[i]);
         free(q->pool[i]);
@@ -31,6 +35,7 @@ void invidx_query_free(struct invidx_query *q)
 
 void invidx_query_reset(struct invidx_query *q)
 {
+    assert(q->reader != NULL);
     seam_arena_reset(&q->memory);
     q->root = NULL;
     q->nodes = 0;
@@ -39,6 +44,7 @@ void invidx_query_reset(struct invidx_query *q)
 
 struct invidx_postings *invidx_query_cursor(struct invidx_query *q)
 {
+    assert(q->pool_used <= q->pool_count);
     if (q->pool_used == q->pool_count) {
         struct invidx_postings **pool =
             realloc(q->pool, (q->pool_count + 1) * sizeof(struct invidx_postings *));
@@ -50,11 +56,14 @@ struct invidx_postings *invidx_query_cursor(struct invidx_query *q)
         memset(p, 0, sizeof *p);
         q->pool[q->pool_count++] = p;
     }
+    assert(q->pool_used < q->pool_count);
     return q->pool[q->pool_used++];
 }
 
 struct invidx_node *invidx_query_fail(struct invidx_query *q, enum seam_status st, const char *why)
 {
+    assert(st != SEAM_OK);
+    assert(why != NULL);
     if (q->broken != SEAM_OK) return NULL;
     seam_fault_clear(&q->fault);
     q->broken = seam_fault_set(&q->fault, st, "query", SEAM_FAULT_NO_OFFSET, "%s", why);
@@ -64,6 +73,7 @@ struct invidx_node *invidx_query_fail(struct invidx_query *q, enum seam_status s
 struct invidx_node *invidx_query_node(struct invidx_query *q, enum invidx_node_kind kind)
 {
     struct invidx_node *n;
+    assert((unsigned)kind <= NODE_KEYWORD);
 
     if (q->broken != SEAM_OK) return NULL;
     if (q->nodes >= INVIDX_QUERY_NODES_MAX)
@@ -75,11 +85,13 @@ struct invidx_node *invidx_query_node(struct invidx_query *q, enum invidx_node_k
     n->boost = 1;
     n->tail = &n->children;
     q->nodes++;
+    assert(q->nodes <= INVIDX_QUERY_NODES_MAX);
     return n;
 }
 
 static bool field_ok(struct invidx_query *q, int field)
 {
+    assert(q->reader != NULL);
     if (field >= -1 && field < (int)q->reader->box.view.field_count) return true;
     invidx_query_fail(q, SEAM_INVALID, "no such field");
     return false;
@@ -92,6 +104,7 @@ struct invidx_node *invidx_query_text(struct invidx_query *q, int field, const c
     struct invidx_bound_term *terms = NULL;
     uint32_t count = 0, cap = 0;
     struct invidx_node *node;
+    assert(s != NULL || n == 0);
 
     if (!field_ok(q, field)) return NULL;
     if (slop > INVIDX_SLOP_MAX)
@@ -120,6 +133,8 @@ struct invidx_node *invidx_query_text(struct invidx_query *q, int field, const c
     }
     node = invidx_query_node(q, count == 0 ? NODE_NONE : count == 1 ? NODE_WORD : NODE_PHRASE);
     if (node == NULL) return NULL;
+    assert(count <= 256);
+    assert(count == 0 || terms != NULL);
     node->field = field;
     node->terms = terms;
     node->term_count = count;
@@ -146,6 +161,8 @@ static struct invidx_node *pattern(struct invidx_query *q, enum invidx_node_kind
 {
     struct invidx_tokens tokens = invidx_tokens_of(&q->reader->analyzer, s, n);
     struct invidx_node *node;
+    assert(kind == NODE_PREFIX || kind == NODE_FUZZY);
+    assert(s != NULL || n == 0);
 
     if (!field_ok(q, field)) return NULL;
     node = invidx_query_node(q, kind);
@@ -159,6 +176,7 @@ static struct invidx_node *pattern(struct invidx_query *q, enum invidx_node_kind
     node->text = seam_arena_strdup(&q->memory, q->token.text, q->token.len);
     node->len = q->token.len;
     if (node->text == NULL) return invidx_query_fail(q, SEAM_NOMEM, "no memory for the query");
+    assert(node->len > 0 && node->len <= INVIDX_TERM_MAX);
     if (invidx_tokens_next(&tokens, &q->token))
         return invidx_query_fail(q, SEAM_INVALID, "* and ~ take one word");
     return node;
@@ -179,6 +197,7 @@ struct invidx_node *invidx_fuzzy(struct invidx_query *q, int field, const char *
     node = pattern(q, NODE_FUZZY, field, s, n);
     if (node == NULL || node->kind == NODE_NONE) return node;
     if (invidx_analyzer_is_code(node->text, node->len)) return invidx_word(q, field, s, n);
+    assert(node->kind == NODE_FUZZY);
     node->slop = (uint32_t)edits;
     return node;
 }
@@ -193,6 +212,8 @@ static struct invidx_node *filter(struct invidx_query *q, enum invidx_node_kind 
 {
     const struct invidx_schema *s = &q->reader->box.view;
     struct invidx_node *node;
+    assert(kind == NODE_RANGE || kind == NODE_KEYWORD);
+    assert((kind == NODE_RANGE) == (type == INVIDX_INT64));
 
     if (attr < 0 || attr >= (int)s->attr_count || s->attrs[attr].type != type)
         return invidx_query_fail(q, SEAM_INVALID, "no such attribute, or not of this type");
@@ -214,6 +235,7 @@ struct invidx_node *invidx_range(struct invidx_query *q, int attr, int64_t lo, i
 struct invidx_node *invidx_keyword(struct invidx_query *q, int attr, const char *s, size_t n)
 {
     struct invidx_node *node = filter(q, NODE_KEYWORD, INVIDX_KEYWORD, attr);
+    assert(s != NULL || n == 0);
 
     if (node == NULL) return NULL;
     node->text = seam_arena_strdup(&q->memory, s, n);
@@ -233,6 +255,7 @@ bool invidx_bool_add(struct invidx_query *q, struct invidx_node *parent, enum in
                      struct invidx_node *child)
 {
     struct invidx_query_child *c;
+    assert((unsigned)occur <= INVIDX_FILTER);
 
     if (parent == NULL || child == NULL || q->broken != SEAM_OK) return false;
     if (child->kind == NODE_NONE && child->text != NULL)
@@ -242,6 +265,8 @@ bool invidx_bool_add(struct invidx_query *q, struct invidx_node *parent, enum in
         invidx_query_fail(q, SEAM_NOMEM, "no memory for the query");
         return false;
     }
+    assert(parent->kind == NODE_BOOL);
+    assert(parent->tail != NULL && *parent->tail == NULL);
     c->node = child;
     c->occur = occur;
     *parent->tail = c;
@@ -270,6 +295,8 @@ static void print(const struct invidx_query *q, const struct invidx_node *n, str
 {
     const struct invidx_schema *s = &q->reader->box.view;
     bool attr = n->kind == NODE_RANGE || n->kind == NODE_KEYWORD;
+    assert(n->kind != NODE_WORD || n->term_count == 1);
+    assert(!attr || n->field >= 0);
 
     if (attr)
         seam_buf_printf(out, "%s:", s->attrs[n->field].name);
@@ -311,5 +338,6 @@ static void print(const struct invidx_query *q, const struct invidx_node *n, str
 
 void invidx_query_print(const struct invidx_query *q, struct seam_buf *out)
 {
+    assert(out != NULL);
     if (q->root != NULL) print(q, q->root, out);
 }

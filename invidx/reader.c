@@ -1,13 +1,17 @@
 /* reader - opens a state, refreshes to a newer one, and keeps its segments alive. */
 #include "invidx/reader.h"
 
+#include "engine/base/walk.h"
 #include "invidx/merge.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void rseg_free(struct invidx_rseg *s)
 {
+    assert(s->memo_used <= s->memo_size);
+    assert(s->seg == NULL || s->dead_count <= s->seg->docs);
     invidx_segment_release(s->seg);
     free(s->dead);
     free(s->memo);
@@ -16,9 +20,11 @@ static void rseg_free(struct invidx_rseg *s)
 
 static void kill(struct invidx_rseg *s, uint32_t doc)
 {
+    assert(doc < s->seg->docs);
     if (seam_bitset_get(s->dead, doc)) return;
     seam_bitset_set(s->dead, doc);
     s->dead_count++;
+    assert(s->dead_count <= s->seg->docs);
     s->dead_length += segment_length(s->seg, doc);
     if (s->memo_used == 0) return;
     s->memo_used = 0;
@@ -39,6 +45,7 @@ static enum seam_status open_rseg(struct invidx_reader *r, const struct invidx_s
     s->dead = calloc(seam_bitset_words(s->seg->docs) + 1, sizeof *s->dead);
     if (s->dead == NULL) return seam_no_memory(f, "a state of the index");
     if (r->as_of == SEAM_LSN_MAX) return SEAM_OK;
+    assert(s->dead_count == 0);
     for (uint32_t d = 0; d < s->seg->docs; d++)
         if (forcol_get(&s->seg->births, d) > r->as_of) kill(s, d);
     return SEAM_OK;
@@ -53,6 +60,7 @@ struct take {
 static bool take_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     struct take *t = ctx;
+    assert(t->count == 0 || t->segs != NULL);
 
     for (size_t i = 0; i < t->count; i++) {
         if (t->segs[i].seg->id != segment) continue;
@@ -65,6 +73,7 @@ static bool take_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 
 static bool seen(const struct invidx_reader *r, uint64_t id)
 {
+    assert(r->dels_count == 0 || r->dels_seen != NULL);
     for (size_t i = 0; i < r->dels_count; i++)
         if (r->dels_seen[i] == id) return true;
     return false;
@@ -73,6 +82,8 @@ static bool seen(const struct invidx_reader *r, uint64_t id)
 static int largest_first(const void *x, const void *y)
 {
     const struct invidx_rseg *a = x, *b = y;
+    SEAM_WALK(a->seg != NULL);
+    SEAM_WALK(b->seg != NULL);
 
     if (a->seg->docs != b->seg->docs) return a->seg->docs > b->seg->docs ? -1 : 1;
     return (a->seg->id > b->seg->id) - (a->seg->id < b->seg->id);
@@ -125,6 +136,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
         for (size_t k = 0; k < n; k++) stays |= segs[k].seg == r->segs[i].seg;
         if (!stays) rseg_free(&r->segs[i]);
     }
+    assert(n == state.segment_count);
     free(r->segs);
     free(r->dels_seen);
     if (n > 0) qsort(segs, n, sizeof *segs, largest_first);
@@ -141,6 +153,7 @@ static enum seam_status enter(struct invidx_reader *r, const struct seam_manifes
     r->live = r->length_sum = r->bytes = 0;
     r->generation++;
     for (size_t i = 0; i < n; i++) {
+        assert(r->segs[i].dead_count <= r->segs[i].seg->docs);
         r->live += r->segs[i].seg->docs - r->segs[i].dead_count;
         r->length_sum += r->segs[i].seg->length_sum - r->segs[i].dead_length;
         r->bytes += r->segs[i].seg->size;
@@ -174,6 +187,7 @@ static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest
     bool found = false;
     seam_lsn_t newest = SEAM_LSN_NONE;
     enum seam_status st = seam_manifest_list(r->io, r->dir, STORE_KIND, &all, &n, f);
+    assert(m->payload.data == NULL);
 
     r->oldest = SEAM_LSN_MAX;
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
@@ -216,6 +230,7 @@ static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest
 static enum seam_status load(struct invidx_reader *r, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
+    assert(r->segs == NULL);
 
     for (int attempt = 0; attempt < 10; attempt++) {
         struct seam_manifest m = {0};
@@ -242,6 +257,8 @@ enum seam_status invidx_reader_open(struct seam_io *io, const char *dir, seam_ls
 {
     struct invidx_reader *r = calloc(1, sizeof *r);
     enum seam_status st;
+    assert(out != NULL);
+    assert(dir != NULL);
 
     if (r == NULL) return seam_no_memory(f, "an index's reader");
     r->io = io;
@@ -268,6 +285,7 @@ enum seam_status invidx_reader_refresh(struct invidx_reader *r, bool *changed, s
     struct seam_manifest m = {0};
     uint64_t before = r->seq;
     enum seam_status st;
+    assert(r->box.view.field_count >= 1);
 
     if (changed != NULL) *changed = false;
     if (r->as_of != SEAM_LSN_MAX) return SEAM_OK;
@@ -287,6 +305,7 @@ enum seam_status invidx_reader_refresh(struct invidx_reader *r, bool *changed, s
 void invidx_reader_close(struct invidx_reader *r)
 {
     if (r == NULL) return;
+    assert(r->seg_count == 0 || r->segs != NULL);
     for (size_t i = 0; i < r->seg_count; i++) rseg_free(&r->segs[i]);
     free(r->segs);
     free(r->dels_seen);
@@ -298,6 +317,8 @@ void invidx_reader_close(struct invidx_reader *r)
 void invidx_reader_info(const struct invidx_reader *r, struct invidx_info *out)
 {
     const struct invidx_schema *s = &r->box.view;
+    assert(s->field_count <= INVIDX_FIELDS_MAX);
+    assert(s->attr_count <= INVIDX_ATTRS_MAX);
 
     *out = (struct invidx_info){.applied_lsn = r->applied,
                                 .oldest_lsn = r->oldest,
@@ -331,6 +352,7 @@ seam_lsn_t invidx_reader_applied(const struct invidx_reader *r)
 enum seam_status invidx_contains(struct invidx_reader *r, uint64_t key, bool *found,
                                  struct seam_fault *f)
 {
+    assert(found != NULL);
     (void)f;
     *found = false;
     for (size_t i = 0; i < r->seg_count; i++) {
@@ -345,6 +367,7 @@ enum seam_status invidx_contains(struct invidx_reader *r, uint64_t key, bool *fo
 
 int invidx_field_id(const struct invidx_reader *r, const char *name)
 {
+    assert(name != NULL);
     for (size_t i = 0; i < r->box.view.field_count; i++)
         if (strcmp(r->box.view.fields[i].name, name) == 0) return (int)i;
     return -1;
@@ -352,6 +375,7 @@ int invidx_field_id(const struct invidx_reader *r, const char *name)
 
 int invidx_attr_id(const struct invidx_reader *r, const char *name)
 {
+    assert(name != NULL);
     for (size_t i = 0; i < r->box.view.attr_count; i++)
         if (strcmp(r->box.view.attrs[i].name, name) == 0) return (int)i;
     return -1;
@@ -361,6 +385,8 @@ int invidx_attr_id(const struct invidx_reader *r, const char *name)
 static struct invidx_dead_memo *memo_slot(struct invidx_rseg *s, uint32_t ord)
 {
     size_t i;
+    assert(s->dead_count > 0);
+    assert((s->memo_size & (s->memo_size - 1)) == 0);
 
     if (s->memo_used * 2 >= s->memo_size) {
         size_t size = s->memo_size == 0 ? 256 : 2 * s->memo_size;
@@ -381,6 +407,7 @@ static struct invidx_dead_memo *memo_slot(struct invidx_rseg *s, uint32_t ord)
     for (i = seam_hash64_u64(ord + 1) & (s->memo_size - 1);
          s->memo[i].ord != 0 && s->memo[i].ord != ord + 1;)
         i = (i + 1) & (s->memo_size - 1);
+    assert(s->memo[i].ord == 0 || s->memo[i].ord == ord + 1);
     return &s->memo[i];
 }
 
@@ -390,6 +417,7 @@ static enum seam_status count_dead(struct invidx_rseg *s, const struct invidx_te
     static const uint32_t ones[INVIDX_FIELDS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
     enum seam_status st = invidx_postings_open(p, s->seg, t, ones, f);
     uint32_t from = 0;
+    assert(s->dead_count > 0);
 
     *out = 0;
     for (uint32_t b = 0; st == SEAM_OK && b < p->blocks; b++) {
@@ -405,6 +433,7 @@ static enum seam_status count_dead(struct invidx_rseg *s, const struct invidx_te
         for (uint32_t i = 0; st == SEAM_OK && i < p->n; i++)
             *out += seam_bitset_get(s->dead, p->docs[i]);
     }
+    assert(st != SEAM_OK || *out <= t->df);
     return st;
 }
 
@@ -415,6 +444,7 @@ enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_
     struct invidx_dead_memo *m;
     uint32_t dead;
     enum seam_status st;
+    assert(t->df > 0);
 
     *out = t->df;
     if (s->dead_count == 0) return SEAM_OK;
@@ -426,6 +456,8 @@ enum seam_status invidx_rseg_live_df(struct invidx_rseg *s, const struct invidx_
         *m = (struct invidx_dead_memo){t->ord + 1, dead};
         s->memo_used++;
     }
+    assert(m->dead <= t->df);
+    assert(m->ord == t->ord + 1);
     *out -= m->dead;
     return SEAM_OK;
 }
@@ -434,6 +466,7 @@ enum seam_status invidx_digest(struct invidx_reader *r, struct seam_digest *out,
                                struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
+    assert(out != NULL);
 
     memset(out, 0, sizeof *out);
     for (size_t i = 0; st == SEAM_OK && i < r->seg_count; i++) {

@@ -1,6 +1,7 @@
 /* schema - the index's own definition to its file and back, and what makes two the same. */
 #include "invidx/schema.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static bool name_ok(const char *s)
 
 static bool name_used(const struct invidx_schema *s, size_t fields, size_t attrs, const char *name)
 {
+    assert(fields <= INVIDX_FIELDS_MAX);
+    assert(attrs <= INVIDX_ATTRS_MAX);
     for (size_t i = 0; i < fields; i++)
         if (strcmp(s->fields[i].name, name) == 0) return true;
     for (size_t i = 0; i < attrs; i++)
@@ -38,6 +41,7 @@ static bool name_used(const struct invidx_schema *s, size_t fields, size_t attrs
 
 static enum seam_status check_text(const char *s, const char *what, struct seam_fault *f)
 {
+    assert(what != NULL);
     if (s != NULL && strlen(s) > SCHEMA_TEXT_MAX)
         return seam_fault_set(f, SEAM_LIMIT, what, SEAM_FAULT_NO_OFFSET, "more than %d bytes",
                               SCHEMA_TEXT_MAX);
@@ -124,6 +128,8 @@ enum seam_status invidx_schema_save(struct seam_io *io, const char *dir,
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
     enum seam_status st = seam_path_join(path, dir, "schema.inx", f);
+    assert(s->field_count >= 1);
+    assert(owner != NULL);
 
     if (st != SEAM_OK) return st;
     seam_filehead_encode(&format, &(struct seam_filehead){.owner = *owner}, head);
@@ -142,6 +148,7 @@ static const char *take_text(struct seam_reader *r, char **at)
     size_t n = 0;
     const uint8_t *p = seam_read_lenstr(r, SCHEMA_TEXT_MAX, &n);
     char *s = *at;
+    assert(*at != NULL);
 
     if (p == NULL || memchr(p, 0, n) != NULL) {
         r->bad = true;
@@ -160,6 +167,8 @@ static bool decode(const struct seam_buf *b, struct invidx_schema_box *box)
     struct invidx_schema *s = &box->view;
     const uint8_t *real;
     char *at = box->text;
+    assert(b->size >= SEAM_FILEHEAD_BYTES + 4);
+    assert(box->text != NULL);
 
     s->field_count = seam_read_u32(&r);
     if (r.bad || s->field_count > INVIDX_FIELDS_MAX) return false;
@@ -206,6 +215,7 @@ enum seam_status invidx_schema_load(struct seam_io *io, const char *dir,
         st = seam_fault_set(f, SEAM_CORRUPT, path, b.size, "the schema's checksum is wrong");
         goto done;
     }
+    assert(b.size >= SEAM_FILEHEAD_BYTES + 4);
     out->owner = h.owner;
     out->text = malloc(b.size + 64);
     if (out->text == NULL) {
@@ -218,6 +228,7 @@ enum seam_status invidx_schema_load(struct seam_io *io, const char *dir,
 done:
     seam_buf_free(&b);
     if (st != SEAM_OK) invidx_schema_box_free(out);
+    assert(st != SEAM_OK || out->view.field_count >= 1);
     return st;
 }
 

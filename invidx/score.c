@@ -1,10 +1,12 @@
 /* score - the weights of BM25 as scaled integers, and the blocks that are scored at once. */
 #include "invidx/score.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "engine/base/bytes.h"
 #include "engine/base/cpu.h"
+#include "engine/base/walk.h"
 #include "invidx/postings.h"
 
 double invidx_bm25_idf(uint64_t docs, uint64_t df)
@@ -15,6 +17,7 @@ double invidx_bm25_idf(uint64_t docs, uint64_t df)
 void invidx_bm25_block_scalar(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                               const uint8_t *lengths, size_t n, int32_t *out)
 {
+    SEAM_WALK(n == 0 || docs != NULL);
     for (size_t i = 0; i < n; i++)
         out[i] = bm25_one(m, tf[i], seam_get_u16(lengths + 2 * (size_t)docs[i]));
 }
@@ -22,6 +25,7 @@ void invidx_bm25_block_scalar(const struct invidx_bm25 *m, const uint32_t *docs,
 void invidx_bm25_bounds_scalar(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n,
                                int32_t *out)
 {
+    assert(n == 0 || impacts != NULL);
     for (size_t b = 0; b < n; b++) {
         int32_t best = 0;
 
@@ -231,6 +235,7 @@ size_t invidx_intersect(const uint32_t *a, size_t an, const uint32_t *b, size_t 
 
 void invidx_sum_gaps(uint32_t *v, size_t n, uint32_t base)
 {
+    assert(n == 0 || v != NULL);
 #if defined(__x86_64__)
     if (seam_cpu()->avx512) {
         sum_gaps_avx512(v, n, base);
@@ -266,6 +271,8 @@ size_t invidx_find_at_least(const uint32_t *docs, size_t from, uint32_t doc)
 void invidx_bm25_block(const struct invidx_bm25 *m, const uint32_t *docs, const uint32_t *tf,
                        const uint8_t *lengths, size_t n, int32_t *out)
 {
+    assert(m->k0 >= 0);
+    assert(m->k1l >= 0);
 #if defined(__x86_64__)
     if (seam_cpu()->avx512) {
         block_avx512(m, docs, tf, lengths, n, out);
@@ -281,6 +288,8 @@ void invidx_bm25_block(const struct invidx_bm25 *m, const uint32_t *docs, const 
 
 void invidx_bm25_bounds(const struct invidx_bm25 *m, const uint8_t *impacts, size_t n, int32_t *out)
 {
+    assert(m->k0 >= 0);
+    assert(n == 0 || impacts != NULL);
 #if defined(__x86_64__)
     if (seam_cpu()->avx512) {
         bounds_avx512(m, impacts, n, out);

@@ -1,22 +1,28 @@
 /* search - runs a plan over every segment and keeps the best. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "invidx/exec.h"
 #include "invidx/facet.h"
 
 /* ---- running ---- */
 static void bind_keywords(struct invidx_exec *x, struct invidx_plan_node *n)
 {
+    assert(n->child_count == 0 || n->children != NULL);
     if (n->kind == PLAN_KEYWORD)
         n->code = invidx_segment_attr_find(x->seg, n->attr, n->text, n->len);
+    assert(n->kind != PLAN_KEYWORD || n->code <= x->seg->attr[n->attr].dict_count);
     for (uint32_t i = 0; i < n->child_count; i++) bind_keywords(x, n->children[i]);
 }
 
 void invidx_exec_bind(struct invidx_exec *x, size_t seg_index)
 {
     struct invidx_plan *p = x->plan;
+    assert(seg_index < p->r->seg_count);
+    assert(p->q->pool_used >= 1);
 
     x->seg_index = seg_index;
     x->rs = &p->r->segs[seg_index];
@@ -52,6 +58,7 @@ static void count_work(struct invidx_exec *x)
 {
     struct invidx_work *w = &x->out->work;
     struct invidx_plan *p = x->plan;
+    assert(p->q->pool_used <= p->q->pool_count);
 
     for (size_t i = 1; i < p->q->pool_used; i++) {
         w->decoded += p->q->pool[i]->decoded;
@@ -79,6 +86,8 @@ static enum seam_status start(struct invidx_exec *x, struct invidx_query *q,
     memset(&out->work, 0, sizeof out->work);
     st = invidx_plan_make(q, req, &p, f);
     if (st != SEAM_OK) return st;
+    assert(p->leaf_count <= SEAM_ARRAY_LEN(x->cursors));
+    assert(p->q == q);
     x->plan = p;
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         x->cursors[i] =
@@ -94,6 +103,8 @@ static enum seam_status make_heap(struct invidx_exec *x)
 {
     const struct invidx_request *req = x->req;
     struct invidx_heap *h = &x->heap;
+    assert(req->k <= INVIDX_K_MAX);
+    assert(x->plan != NULL);
 
     h->k = req->k;
     h->v = seam_arena_alloc(&x->plan->q->run, sizeof *h->v * (req->k + 1));
@@ -123,6 +134,8 @@ static enum seam_status make_heap(struct invidx_exec *x)
 static void give_hits(struct invidx_exec *x)
 {
     struct invidx_result *out = x->out;
+    assert(x->heap.n <= x->req->k);
+    assert(x->heap.n == 0 || out->hits != NULL);
 
     invidx_heap_sort(&x->heap);
     out->count = x->heap.n;
@@ -141,6 +154,8 @@ enum seam_status invidx_search(struct invidx_reader *r, struct invidx_query *q,
     struct invidx_exec x;
     bool all, exact = true;
     enum seam_status st = start(&x, q, req, out, f);
+    assert(r == q->reader);
+    assert(req->k == 0 || out->hits != NULL);
 
     if (st == SEAM_OK) st = make_heap(&x);
     if (st == SEAM_OK) st = invidx_facets_begin(&x);
@@ -161,6 +176,7 @@ enum seam_status invidx_search(struct invidx_reader *r, struct invidx_query *q,
     if (x.st != SEAM_OK) return x.st;
     give_hits(&x);
     invidx_facets_end(&x);
+    assert(out->count <= x.total);
     out->total = x.total;
     out->total_exact = exact;
     out->applied_lsn = r->applied;
@@ -178,6 +194,8 @@ enum seam_status invidx_count(struct invidx_reader *r, struct invidx_query *q, u
     struct invidx_result result;
     struct invidx_exec x;
     enum seam_status st = start(&x, q, &req, &result, f);
+    assert(r == q->reader);
+    assert(out != NULL);
 
     if (st != SEAM_OK) return st;
     x.scoring = false;
@@ -204,6 +222,8 @@ struct keys {
 static void add_key(struct invidx_exec *x, uint32_t doc)
 {
     struct keys *k = x->match_ctx;
+    assert(k->n <= k->cap);
+    SEAM_WALK(doc < x->seg->docs);
 
     if (k->n == k->cap) {
         size_t cap = k->cap == 0 ? 256 : 2 * k->cap;
@@ -235,6 +255,8 @@ enum seam_status invidx_matches(struct invidx_reader *r, struct invidx_query *q,
     struct keys all = {0};
     struct invidx_exec x;
     enum seam_status st = start(&x, q, &req, &result, f);
+    assert(r == q->reader);
+    assert(keys != NULL && count != NULL);
 
     if (st != SEAM_OK) return st;
     x.scoring = false;
@@ -249,6 +271,7 @@ enum seam_status invidx_matches(struct invidx_reader *r, struct invidx_query *q,
         return x.st;
     }
     if (all.n > 0) qsort(all.v, all.n, sizeof *all.v, by_key);
+    assert(all.n == x.total);
     *keys = all.v;
     *count = all.n;
     return SEAM_OK;

@@ -7,12 +7,15 @@
 
 #include "engine/base/bitset.h"
 #include "engine/base/crc32c.h"
+#include "engine/base/walk.h"
 
 enum seam_status invidx_segbuild_new(const struct invidx_schema *schema,
                                      const struct seam_owner *owner, uint64_t id, uint32_t docs,
                                      struct invidx_segbuild **out, struct seam_fault *f)
 {
     struct invidx_segbuild *b = calloc(1, sizeof *b);
+    assert(schema->field_count >= 1 && schema->field_count <= INVIDX_FIELDS_MAX);
+    assert(docs > 0 && docs <= SEG_DOCS_MAX);
 
     if (b != NULL) b->lengths = malloc(sizeof *b->lengths * ((size_t)docs + 1));
     if (b == NULL || b->lengths == NULL) {
@@ -42,12 +45,22 @@ void invidx_segbuild_free(struct invidx_segbuild *b)
     free(b);
 }
 
+static bool keys_ascend(const uint64_t *keys, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (keys[i] < keys[i - 1]) return false;
+    return true;
+}
+
 void invidx_segbuild_docs(struct invidx_segbuild *b, const uint64_t *keys, const uint64_t *births,
                           const uint32_t *field_lengths)
 {
+    assert(b->keys == NULL);
+    assert(b->section[SEG_KEYS].size == 0);
     b->keys = keys;
     invidx_forcol_put(&b->section[SEG_KEYS], keys, b->docs);
     invidx_forcol_put(&b->section[SEG_BIRTHS], births, b->docs);
+    SEAM_WALK(keys_ascend(keys, b->docs));
     for (uint32_t d = 0; d < b->docs; d++) {
         uint64_t weighted = 0;
 
@@ -73,6 +86,8 @@ void invidx_segbuild_ints(struct invidx_segbuild *b, uint32_t attr, const int64_
     struct seam_buf *out = &b->section[SEG_ATTR + attr];
     bool nulls = seam_bitset_count(null_bits, b->docs) != 0;
     uint64_t *u = malloc(sizeof *u * b->docs), fill = 0;
+    assert(attr < b->schema->attr_count);
+    assert(out->size == 0);
 
     if (u == NULL) {
         out->failed = true;
@@ -91,6 +106,8 @@ void invidx_segbuild_keywords(struct invidx_segbuild *b, uint32_t attr, const ui
 {
     struct seam_buf *out = &b->section[SEG_ATTR + attr];
     uint32_t at = 0;
+    assert(attr < b->schema->attr_count);
+    assert(out->size == 0);
 
     seam_buf_u32(out, count);
     seam_buf_u32(out, 0);
@@ -116,6 +133,7 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
     uint32_t top = 0, low = UINT16_MAX + 1;
     size_t m = 0;
     uint64_t out = 0;
+    assert(n > 0 && n <= PFOR_BLOCK);
 
     for (size_t i = 0; i < n; i++) top = tf[i] > top ? tf[i] : top;
     if (top > 255) top = 255;
@@ -148,6 +166,7 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
         memmove(&front[best + 1], &front[best + 2], (m - best - 2) * sizeof front[0]);
         m--;
     }
+    assert(m >= 1 && m <= 4);
     for (size_t i = 0; i < 4; i++) {
         struct segbuild_pair p = front[i < m ? i : m - 1];
 
@@ -159,6 +178,7 @@ static uint64_t impacts(const uint32_t *tf, const uint16_t *lengths, const uint3
 static void end_block(struct invidx_segbuild *b)
 {
     struct seam_buf *terms = &b->section[SEG_TERMS];
+    assert(b->in_block <= DICT_BLOCK);
 
     if (b->in_block == 0) return;
     seam_buf_u16(terms, (uint16_t)b->block_texts.size);
@@ -173,6 +193,7 @@ static void end_block(struct invidx_segbuild *b)
 
 static void put_text(struct invidx_segbuild *b, const char *text, size_t n)
 {
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
     if (b->in_block == DICT_BLOCK) end_block(b);
     if (b->in_block == 0) {
         seam_buf_u64(&b->heads, invidx_dict_head(text, n));
@@ -182,6 +203,7 @@ static void put_text(struct invidx_segbuild *b, const char *text, size_t n)
     invidx_dict_put_text(&b->block_texts, b->prev, b->prev_len, text, n, b->in_block == 0);
     memcpy(b->prev, text, n);
     b->prev_len = n;
+    assert(b->in_block < DICT_BLOCK);
     b->in_block++;
     b->terms++;
 }
@@ -190,6 +212,7 @@ static void put_inlined(struct invidx_segbuild *b, const struct invidx_plist *l)
 {
     struct seam_buf *e = &b->block_entries;
     size_t at = 0;
+    assert(l->n == 1);
 
     seam_buf_varint(e, 1);
     seam_buf_varint(e, l->docs[0]);
@@ -202,6 +225,7 @@ static void put_inlined(struct invidx_segbuild *b, const struct invidx_plist *l)
             last = l->pos[at];
         }
     }
+    assert(at == l->pos_n);
 }
 
 static void put_positions(struct invidx_segbuild *b, const struct invidx_plist *l, size_t from,
@@ -210,6 +234,7 @@ static void put_positions(struct invidx_segbuild *b, const struct invidx_plist *
     struct seam_buf *out = &b->section[SEG_POSITIONS];
     uint32_t gap[PFOR_BLOCK];
     size_t m = 0;
+    assert(from + n <= l->n);
 
     for (size_t i = from; i < from + n; i++) {
         for (uint32_t k = 0; k < b->fields; k++) {
@@ -224,6 +249,8 @@ static void put_positions(struct invidx_segbuild *b, const struct invidx_plist *
             }
         }
     }
+    assert(m < PFOR_BLOCK);
+    assert(*at <= l->pos_n);
     if (m > 0) invidx_pfor_put(out, gap, m, false);
 }
 
@@ -240,6 +267,8 @@ static struct skip put_block(struct invidx_segbuild *b, const struct invidx_plis
     struct skip s = {.last = l->docs[from + n - 1]};
     uint32_t last = from == 0 ? UINT32_MAX : l->docs[from - 1];
     bool ones = b->fields == 1;
+    assert(n > 0 && n <= PFOR_BLOCK);
+    assert(from + n <= l->n);
 
     for (size_t i = 0; i < n; i++) {
         const uint32_t *tf = l->tf + (from + i) * b->fields;
@@ -266,6 +295,7 @@ static void put_skips(struct invidx_segbuild *b, const struct skip *s, size_t n)
 {
     struct seam_buf *out = &b->section[SEG_SKIPS];
     uint8_t *p = seam_buf_extend(out, n * SKIP_ENTRY);
+    assert(n > 0);
 
     if (p == NULL) return;
     for (size_t i = 0; i < n; i++) seam_put_u32(p + 4 * i, s[i].last);
@@ -280,6 +310,7 @@ static void digest_term(struct invidx_segbuild *b, const char *text, size_t n,
 {
     struct seam_hash128 th = seam_siphash128(text, n);
     size_t at = 0;
+    assert(b->keys != NULL);
 
     for (size_t i = 0; i < l->n; i++) {
         const uint32_t *tf = l->tf + i * b->fields;
@@ -290,6 +321,7 @@ static void digest_term(struct invidx_segbuild *b, const char *text, size_t n,
                                                         l->pos + at, m));
         at += m;
     }
+    assert(at == l->pos_n);
 }
 
 void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n,
@@ -298,6 +330,7 @@ void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n,
     size_t blocks = (l->n + PFOR_BLOCK - 1) / PFOR_BLOCK, pos = 0;
     size_t post_from = b->section[SEG_POSTINGS].size, pos_from = b->section[SEG_POSITIONS].size;
     struct skip *skips = NULL;
+    assert(b->keys != NULL);
 
     assert(l->n > 0 && n <= INVIDX_TERM_MAX);
     put_text(b, text, n);
@@ -323,6 +356,7 @@ void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n,
         s.pos_at = pos_at;
         if (skips != NULL) skips[i] = s;
     }
+    assert(pos == l->pos_n);
     seam_buf_varint(&b->block_entries, l->n);
     seam_buf_varint(&b->block_entries, b->section[SEG_POSTINGS].size - post_from);
     seam_buf_varint(&b->block_entries, b->section[SEG_POSITIONS].size - pos_from);
@@ -335,6 +369,8 @@ void invidx_segbuild_term(struct invidx_segbuild *b, const char *text, size_t n,
 void invidx_segbuild_word(struct invidx_segbuild *b, const char *text, size_t n, uint32_t ord)
 {
     bool first = b->words % DICT_BLOCK == 0;
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
+    assert(ord < b->terms);
 
     if (first) seam_buf_u32(&b->word_offsets, (uint32_t)b->word_bytes.size);
     invidx_dict_put_text(&b->word_bytes, b->prev_word, b->prev_word_len, text, n, first);
@@ -349,6 +385,8 @@ static void finish_sections(struct invidx_segbuild *b)
 {
     struct seam_buf *meta = &b->section[SEG_META], *dict = &b->section[SEG_DICT],
                     *words = &b->section[SEG_WORDS];
+    assert(b->keys != NULL);
+    assert(b->in_block <= DICT_BLOCK);
 
     end_block(b);
     seam_buf_u32(&b->offsets, (uint32_t)b->section[SEG_TERMS].size);
@@ -371,6 +409,7 @@ static void finish_sections(struct invidx_segbuild *b)
 
 static bool used(const struct invidx_segbuild *b, uint32_t kind)
 {
+    assert(kind < SEG_ATTR + INVIDX_ATTRS_MAX);
     if (kind == 0 || (kind > SEG_WORDS && kind < SEG_ATTR)) return false;
     if (kind >= SEG_ATTR) return kind - SEG_ATTR < b->schema->attr_count;
     if (kind == SEG_FIELDLEN) return b->fields > 1;
@@ -380,6 +419,8 @@ static bool used(const struct invidx_segbuild *b, uint32_t kind)
 /* One crc for each 64 KiB of the run, as the file will hold it: sections with zeros between.           */
 static void chunk_crcs(struct invidx_segbuild *b, const struct seam_buf *file, size_t from)
 {
+    assert(from % SEG_ALIGN == 0);
+    assert(b->section[SEG_CHUNKS].size == 0);
     for (size_t at = from; at < file->size; at += SEG_CHUNK) {
         size_t n = file->size - at < SEG_CHUNK ? file->size - at : SEG_CHUNK;
 
@@ -392,6 +433,7 @@ static void pad(struct seam_buf *out)
     static const uint8_t zeros[SEG_ALIGN];
 
     seam_buf_append(out, zeros, (SEG_ALIGN - out->size % SEG_ALIGN) % SEG_ALIGN);
+    assert(out->failed || out->size % SEG_ALIGN == 0);
 }
 
 static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
@@ -399,6 +441,7 @@ static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
     static const uint8_t zeros[SEG_SLACK];
     uint32_t count = 0, i = 0;
     size_t run = 0, table_end, total = 0;
+    assert(out->size == 0);
 
     finish_sections(b);
     for (uint32_t k = 0; k < SEAM_ARRAY_LEN(b->section); k++) {
@@ -415,6 +458,7 @@ static void assemble(struct invidx_segbuild *b, struct seam_buf *out)
 
         if (!used(b, k)) continue;
         out->failed |= s->failed;
+        assert(i < count);
         pad(out);
         if (k == SEG_TERMS) run = out->size;
         invidx_seg_entry_put(e,
@@ -445,6 +489,8 @@ enum seam_status invidx_segbuild_finish(struct invidx_segbuild *b, struct seam_i
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf out = {0};
     enum seam_status st = invidx_segment_path(path, dir, b->id, f);
+    assert(b->docs > 0);
+    assert(b->keys != NULL);
 
     if (st != SEAM_OK) return st;
     assemble(b, &out);

@@ -1,12 +1,14 @@
 /* segment - opens a segment by its head, and reads keys, lengths and attributes from it. */
 #include "invidx/segment.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bitset.h"
 #include "engine/base/crc32c.h"
+#include "engine/base/walk.h"
 #include "invidx/termdict.h"
 
 const struct seam_filehead_format invidx_segment_format = {
@@ -23,6 +25,7 @@ enum seam_status invidx_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *
 
 void invidx_seg_entry_put(uint8_t out[SEG_SECTION], const struct invidx_seg_entry *e)
 {
+    assert(e->kind > 0 && e->kind < SEG_ATTR + INVIDX_ATTRS_MAX);
     seam_put_u32(out, e->kind);
     seam_put_u32(out + 4, e->crc);
     seam_put_u64(out + 8, e->at);
@@ -37,6 +40,7 @@ struct invidx_seg_entry invidx_seg_entry_get(const uint8_t in[SEG_SECTION])
 
 uint32_t invidx_seg_header_crc(const uint8_t *map, uint32_t count)
 {
+    assert(count <= SEG_SECTIONS_MAX);
     return seam_crc32c(seam_crc32c(0, map + SEG_AT_DOCS, SEG_AT_CRC - SEG_AT_DOCS),
                        map + SEG_HEADER, (size_t)count * SEG_SECTION);
 }
@@ -61,6 +65,7 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
     size_t table_end, pos;
     enum seam_status st =
         seam_filehead_decode(&invidx_segment_format, m, s->size, s->path, 0, &h, f);
+    assert(s->map != NULL);
 
     if (st == SEAM_OK)
         st = seam_filehead_check(&invidx_segment_format, &h,
@@ -78,6 +83,7 @@ static enum seam_status read_table(struct invidx_segment *s, struct invidx_table
         return invidx_segment_damaged(s, m + SEG_AT_ZEROS, "header padding is not zero", f);
     if (seam_get_u64(m + SEG_AT_SIZE) != s->size)
         return invidx_segment_damaged(s, m + SEG_AT_SIZE, "the header names another size", f);
+    assert(count <= SEG_SECTIONS_MAX);
     s->owner = h.owner;
     s->sections = count;
     s->docs = seam_get_u32(m + SEG_AT_DOCS);
@@ -112,6 +118,7 @@ static enum seam_status read_run(struct invidx_segment *s, const struct invidx_t
 {
     const uint8_t *end;
     size_t chunks;
+    assert(s->checked == NULL);
 
     for (uint32_t k = SEG_META; k <= SEG_CHUNKS; k++)
         if (!t->have[k] && !(k == SEG_FIELDLEN && s->fields == 1))
@@ -137,6 +144,8 @@ static enum seam_status read_attr(struct invidx_segment *s, uint32_t i, enum inv
 {
     struct invidx_seg_attr *a = &s->attr[i];
     size_t used;
+    assert(i < INVIDX_ATTRS_MAX);
+    assert(type == INVIDX_KEYWORD || type == INVIDX_INT64);
 
     if (at.n < 8) return invidx_segment_damaged(s, at.p, "attribute section too short", f);
     if (type == INVIDX_INT64) {
@@ -186,6 +195,8 @@ static enum seam_status read_sections(struct invidx_segment *s, const struct inv
 {
     struct invidx_span meta = t->at[SEG_META];
     enum seam_status st = read_run(s, t, f);
+    assert(s->fields == schema->field_count);
+    assert(s->attrs == schema->attr_count);
 
     if (st != SEAM_OK) return st;
     s->dict = t->at[SEG_DICT];
@@ -229,6 +240,8 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     struct seam_file *file = NULL;
     uint64_t size = 0;
     enum seam_status st;
+    assert(schema->field_count >= 1);
+    assert(out != NULL);
 
     if (s == NULL || t == NULL) {
         st = seam_no_memory(f, "a segment that is opened");
@@ -255,6 +268,7 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     }
     st = read_sections(s, schema, t, f);
     if (st != SEAM_OK) goto done;
+    assert(s->docs > 0 && s->refs == 1);
     *out = s;
     s = NULL;
 done:
@@ -266,6 +280,7 @@ done:
 
 struct invidx_segment *invidx_segment_ref(struct invidx_segment *s)
 {
+    assert(__atomic_load_n(&s->refs, __ATOMIC_RELAXED) > 0);
     __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
     return s;
 }
@@ -274,6 +289,7 @@ void invidx_segment_release(struct invidx_segment *s)
 {
     if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0) return;
     if (s->map != NULL) seam_file_unmap(s->io, s->map, s->size);
+    assert(s->refs == 0);
     free(s->checked);
     free(s);
 }
@@ -282,6 +298,7 @@ void invidx_segment_release(struct invidx_segment *s)
 uint32_t invidx_segment_seek_key(const struct invidx_segment *s, uint64_t key)
 {
     uint32_t lo = 0, hi = s->docs;
+    assert(s->keys.n == s->docs);
 
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -291,11 +308,14 @@ uint32_t invidx_segment_seek_key(const struct invidx_segment *s, uint64_t key)
         else
             hi = mid;
     }
+    assert(lo <= s->docs);
     return lo;
 }
 
 uint32_t invidx_segment_field_length(const struct invidx_segment *s, uint32_t doc, uint32_t field)
 {
+    assert(doc < s->docs);
+    assert(field < s->fields);
     if (s->fields == 1) return segment_length(s, doc);
     return seam_get_u16(s->field_lengths.p + 2 * ((size_t)field * s->docs + doc));
 }
@@ -304,6 +324,8 @@ bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint
                              int64_t *out)
 {
     const struct invidx_seg_attr *a = &s->attr[attr];
+    SEAM_WALK(doc < s->docs);
+    SEAM_WALK(attr < s->attrs);
 
     if (a->nulls != NULL && (a->nulls[doc >> 3] >> (doc & 7)) & 1) return false;
     *out = (int64_t)(forcol_get(&a->col, doc) ^ (1ull << 63));
@@ -312,6 +334,8 @@ bool invidx_segment_attr_int(const struct invidx_segment *s, uint32_t attr, uint
 
 uint32_t invidx_segment_attr_code(const struct invidx_segment *s, uint32_t attr, uint32_t doc)
 {
+    SEAM_WALK(doc < s->docs);
+    SEAM_WALK(attr < s->attrs);
     return (uint32_t)forcol_get(&s->attr[attr].col, doc);
 }
 
@@ -320,6 +344,8 @@ void invidx_segment_attr_text(const struct invidx_segment *s, uint32_t attr, uin
 {
     const struct invidx_seg_attr *a = &s->attr[attr];
     uint32_t from = seam_get_u32(a->dict_offsets + 4 * (size_t)(code - 1));
+    assert(code >= 1 && code <= s->attr[attr].dict_count);
+    assert(attr < s->attrs);
 
     *text = (const char *)a->dict_bytes + from;
     *n = seam_get_u32(a->dict_offsets + 4 * (size_t)code) - from;
@@ -329,6 +355,8 @@ uint32_t invidx_segment_attr_find(const struct invidx_segment *s, uint32_t attr,
                                   size_t n)
 {
     uint32_t lo = 1, hi = s->attr[attr].dict_count + 1;
+    assert(attr < s->attrs);
+    assert(text != NULL || n == 0);
 
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;

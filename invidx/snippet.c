@@ -1,4 +1,5 @@
 /* snippet - the stretch of a text that shows best why it was found. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct hit {
 /* Leaves that can make a document match: not under a must-not.                                           */
 static void mark_positive(const struct invidx_plan_node *n, bool *positive)
 {
+    assert(n->child_count == 0 || n->children != NULL);
     if (n->occur == INVIDX_MUST_NOT) return;
     if (n->leaf != NULL) positive[n->leaf->number] = true;
     for (uint32_t i = 0; i < n->child_count; i++) mark_positive(n->children[i], positive);
@@ -22,6 +24,7 @@ static void mark_positive(const struct invidx_plan_node *n, bool *positive)
 static bool find_term(const struct invidx_plan *p, const bool *positive, const char *term, size_t n,
                       struct hit *out)
 {
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
     for (uint32_t i = 0; i < p->leaf_count; i++) {
         const struct invidx_leaf *l = p->leaves[i];
 
@@ -40,6 +43,7 @@ static bool find_term(const struct invidx_plan *p, const bool *positive, const c
 static double worth(const struct hit *h, size_t a, size_t b)
 {
     double sum = 0;
+    assert(a < b);
 
     for (size_t i = a; i < b; i++) {
         bool again = false;
@@ -54,6 +58,7 @@ static double worth(const struct hit *h, size_t a, size_t b)
 /* Moves a cut to the start of a word (never inside a UTF-8 sequence).                                    */
 static size_t word_start(const char *s, size_t at, size_t floor)
 {
+    assert(floor <= at);
     while (at > floor && !(s[at - 1] == ' ' || s[at - 1] == '\n' || s[at - 1] == '\t')) at--;
     return at;
 }
@@ -89,6 +94,7 @@ static size_t find_hits(const struct invidx_plan *p, const bool *positive, const
     struct invidx_token *t = &p->q->token;
     char term[INVIDX_TERM_MAX + 8];
     size_t m = 0;
+    assert(max > 0);
 
     while (m < max && invidx_tokens_next(&tokens, t)) {
         size_t len = invidx_analyzer_term(&p->r->analyzer, t->text, t->len, term);
@@ -97,6 +103,7 @@ static size_t find_hits(const struct invidx_plan *p, const bool *positive, const
         h[m].begin = t->begin;
         h[m++].end = t->end;
     }
+    assert(m <= max);
     return m;
 }
 
@@ -113,6 +120,8 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
     size_t hits, best_a = 0, best_b = 0, from = 0, to;
     double best = -1;
     enum seam_status st;
+    assert(r == q->reader);
+    assert(text != NULL || n == 0);
 
     (void)r;
     if (options != NULL) o = *options;
@@ -151,6 +160,7 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
     if (hits > 0 && to < h[best_b - 1].end) to = h[best_b - 1].end;
     if (to == from && n > from)
         to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
+    assert(from <= to && to <= n);
     write(text, n, from, to, h, hits, &o, out);
     return seam_buf_ok(out) ? SEAM_OK
                             : seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,

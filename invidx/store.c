@@ -1,6 +1,7 @@
 /* store - a manifest's payload to segments and deletions, and back. */
 #include "invidx/store.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ static const struct seam_filehead_format format = {
 
 void invidx_store_encode(const struct invidx_store_state *s, struct seam_buf *out)
 {
+    assert(s->segment_count <= INVIDX_SEGMENTS_MAX);
+    assert(s->del_count <= DELS_MAX);
     seam_buf_u32(out, STORE_VERSION);
     seam_buf_u64(out, s->next_id);
     seam_buf_u64(out, s->purged);
@@ -49,6 +52,7 @@ enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *
     struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
     struct invidx_store_state s = {0};
     uint32_t version;
+    assert(out != NULL);
 
     memset(out, 0, sizeof *out);
     version = seam_read_u32(&r);
@@ -77,6 +81,7 @@ enum seam_status invidx_store_decode(const struct seam_manifest *m, const char *
     for (uint32_t i = 0; i < s.del_count; i++)
         s.dels[i] =
             (struct invidx_store_dels){seam_read_u64(&r), seam_read_u64(&r), seam_read_u32(&r)};
+    assert(seam_reader_left(&r) == 0 && !r.bad);
     *out = s;
     return SEAM_OK;
 }
@@ -92,6 +97,7 @@ enum seam_status invidx_store_segment_check(const struct invidx_segment *seg,
                                             const struct invidx_store_segment *named,
                                             const struct seam_owner *owner, struct seam_fault *f)
 {
+    assert(seg->docs > 0);
     if (seg->size != named->size || seg->docs != named->docs)
         return invidx_segment_damaged(seg, NULL, "another size than the manifest gives", f);
     return seam_filehead_check(&invidx_segment_format, &(struct seam_filehead){.owner = seg->owner},
@@ -113,6 +119,7 @@ enum seam_status invidx_dels_write(struct seam_io *io, const char *dir,
     char path[SEAM_PATH_MAX_BYTES];
     struct seam_buf b = {0};
     enum seam_status st = invidx_dels_path(path, dir, spec->id, f);
+    assert(spec->count > 0 && spec->count <= UINT32_MAX);
 
     if (st != SEAM_OK) return st;
     seam_filehead_encode(&format,
@@ -147,6 +154,8 @@ static enum seam_status decode(const char *path, const struct seam_buf *b, uint3
                                void *ctx, struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(b->data, b->size - 4);
+    assert(b->size >= SEAM_FILEHEAD_BYTES + 4);
+    assert(fn != NULL);
 
     seam_read_bytes(&r, SEAM_FILEHEAD_BYTES);
     for (uint32_t i = 0; i < groups; i++) {
@@ -183,6 +192,7 @@ invidx_dels_read(struct seam_io *io, const char *dir, const struct invidx_store_
     struct seam_filehead h;
     struct seam_buf b = {0};
     enum seam_status st = invidx_dels_path(path, dir, d->id, f);
+    assert(fn != NULL);
 
     if (st == SEAM_OK) st = seam_io_read_all(io, path, DEL_FILE_MAX, &b, f);
     if (st == SEAM_OK) st = seam_filehead_decode(&format, b.data, b.size, path, 0, &h, f);

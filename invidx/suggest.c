@@ -1,4 +1,5 @@
 /* suggest - completing a word, and "did you mean". Both answer in surface words, never in stems.         */
+#include <assert.h>
 #include <string.h>
 
 #include "invidx/plan.h"
@@ -7,6 +8,7 @@ static size_t give(const struct invidx_expansion *e, size_t n, struct invidx_sug
                    size_t max)
 {
     size_t m = n < max ? n : max;
+    assert(n == 0 || e != NULL);
 
     for (size_t i = 0; i < m; i++) {
         memcpy(out[i].text, e[i].text, e[i].len);
@@ -14,6 +16,7 @@ static size_t give(const struct invidx_expansion *e, size_t n, struct invidx_sug
         out[i].docs = e[i].df;
         out[i].edits = (int)e[i].edits;
     }
+    assert(m <= max);
     return m;
 }
 
@@ -21,6 +24,7 @@ static size_t give(const struct invidx_expansion *e, size_t n, struct invidx_sug
 static bool first_word(struct invidx_reader *r, const char *s, size_t n, struct invidx_token *out)
 {
     struct invidx_tokens tokens = invidx_tokens_of(&r->analyzer, s, n);
+    assert(s != NULL || n == 0);
 
     return invidx_tokens_next(&tokens, out);
 }
@@ -33,6 +37,8 @@ enum seam_status invidx_complete(struct invidx_reader *r, const char *prefix, si
     struct invidx_expansion *e = NULL;
     size_t found = 0;
     enum seam_status st = invidx_query_new(r, &q, f);
+    assert(out != NULL || max == 0);
+    assert(count != NULL);
 
     *count = 0;
     if (st == SEAM_OK && first_word(r, prefix, n, &q->token))
@@ -49,6 +55,7 @@ static enum seam_status suggest(struct invidx_query *q, const struct invidx_toke
     struct invidx_expansion *e = NULL;
     size_t found = 0;
     enum seam_status st;
+    assert(t->len <= INVIDX_TERM_MAX);
 
     *count = 0;
     if (invidx_analyzer_is_code(t->text, t->len) || t->len < 3) return SEAM_OK;
@@ -63,6 +70,8 @@ enum seam_status invidx_suggest(struct invidx_reader *r, const char *word, size_
 {
     struct invidx_query *q = NULL;
     enum seam_status st = invidx_query_new(r, &q, f);
+    assert(out != NULL || max == 0);
+    assert(count != NULL);
 
     *count = 0;
     if (st == SEAM_OK && first_word(r, word, n, &q->token)) {
@@ -81,11 +90,13 @@ static enum seam_status known(struct invidx_query *q, const struct invidx_token 
     struct invidx_reader *r = q->reader;
     char term[INVIDX_TERM_MAX + 8];
     size_t n = invidx_analyzer_term(&r->analyzer, t->text, t->len, term);
+    assert(t->len > 0 && t->len <= INVIDX_TERM_MAX);
 
     *out = n == 0;
     if (q->pool_used == 0 && invidx_query_cursor(q) == NULL)
         return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
                               "no memory to correct the query");
+    assert(q->pool_used > 0);
     for (size_t i = 0; i < r->seg_count && !*out; i++) {
         struct invidx_term found;
         uint32_t live;
@@ -112,6 +123,7 @@ enum seam_status invidx_did_you_mean(struct invidx_reader *r, const char *query,
             ? seam_fault_set(f, SEAM_LIMIT, "query", SEAM_FAULT_NO_OFFSET,
                              "a query has at most %d bytes", INVIDX_QUERY_BYTES_MAX)
             : invidx_query_new(r, &q, f);
+    assert(query != NULL || n == 0);
 
     while (st == SEAM_OK && words++ < 32 && invidx_tokens_next(&tokens, &t)) {
         struct invidx_suggestion best;
@@ -123,6 +135,7 @@ enum seam_status invidx_did_you_mean(struct invidx_reader *r, const char *query,
         if (st != SEAM_OK || count == 0) continue;
         seam_buf_append(out, query + copied, t.begin - copied);
         seam_buf_str(out, best.text);
+        assert(t.begin >= copied && t.end <= n);
         copied = t.end;
         changed = true;
     }

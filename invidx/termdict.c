@@ -1,11 +1,14 @@
 /* termdict - finds a term by binary search over blocks, and walks on from there. */
 #include "invidx/termdict.h"
+#include "engine/base/walk.h"
 
+#include <assert.h>
 #include <string.h>
 
 uint64_t invidx_dict_head(const char *text, size_t n)
 {
     uint8_t b[8] = {0};
+    assert(n == 0 || text != NULL);
 
     memcpy(b, text, n < 8 ? n : 8);
     return __builtin_bswap64(seam_get_u64(b));
@@ -15,6 +18,8 @@ void invidx_dict_put_text(struct seam_buf *out, const char *prev, size_t prev_le
                           size_t n, bool first)
 {
     size_t shared = 0, suffix;
+    assert(n > 0 && n <= INVIDX_TERM_MAX);
+    assert(first || prev_len > 0);
 
     if (first) {
         seam_buf_u8(out, (uint8_t)n);
@@ -73,6 +78,7 @@ static inline const uint8_t *take_varint(const uint8_t *p, const uint8_t *end, u
 
 enum seam_status invidx_termdict_open(struct invidx_segment *s, struct seam_fault *f)
 {
+    assert(s->term_blocks == 0);
     s->term_blocks = (s->terms + DICT_BLOCK - 1) / DICT_BLOCK;
     if (s->dict.n != 12 * (size_t)s->term_blocks + 4)
         return invidx_segment_damaged(s, s->dict.p, "term index section", f);
@@ -88,6 +94,7 @@ static enum seam_status enter_block(struct invidx_termdict_iter *it, uint32_t b,
              to = seam_get_u32(offsets + 4 * (size_t)b + 4);
     size_t texts;
     enum seam_status st;
+    assert(b < s->term_blocks);
 
     if (from > to || to > s->terms_s.n || to - from < 2)
         return invidx_segment_damaged(s, offsets + 4 * (size_t)b, "term block offset", f);
@@ -114,6 +121,7 @@ static enum seam_status enter_block(struct invidx_termdict_iter *it, uint32_t b,
 static inline uint32_t block_terms(const struct invidx_segment *s, uint32_t b)
 {
     uint32_t left = s->terms - b * DICT_BLOCK;
+    SEAM_WALK(b < s->term_blocks);
 
     return left < DICT_BLOCK ? left : DICT_BLOCK;
 }
@@ -128,6 +136,7 @@ static inline enum seam_status next_text(struct invidx_termdict_iter *it, struct
 static inline bool inside(struct invidx_span section, uint64_t at, uint64_t n,
                           struct invidx_span *out)
 {
+    SEAM_WALK(out != NULL);
     if (at > section.n || n > section.n - at) return false;
     *out = (struct invidx_span){section.p + at, n};
     return true;
@@ -137,6 +146,7 @@ static const uint8_t *skip_inlined(const struct invidx_segment *s, const uint8_t
                                    const uint8_t *end)
 {
     uint64_t v, total = 0;
+    assert(s->fields >= 1 && s->fields <= INVIDX_FIELDS_MAX);
 
     p = take_varint(p, end, &v);
     if (p == NULL || v >= s->docs) return NULL;
@@ -159,6 +169,7 @@ static inline enum seam_status next_entry(struct invidx_termdict_iter *it, struc
     struct invidx_term *t = &it->term;
     const uint8_t *p = it->e;
     uint64_t df, n, m;
+    SEAM_WALK(it->in_block < DICT_BLOCK);
 
     p = take_varint(p, it->e_end, &df);
     if (p == NULL || df == 0 || df > s->docs) goto bad;
@@ -210,6 +221,7 @@ static enum seam_status find_block(struct invidx_termdict_iter *it, const char *
     struct invidx_segment *s = it->seg;
     uint64_t head = invidx_dict_head(text, n);
     uint32_t lo = 0, hi = s->term_blocks;
+    assert(s->term_blocks > 0);
 
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -228,6 +240,7 @@ static enum seam_status find_block(struct invidx_termdict_iter *it, const char *
         else
             hi = mid;
     }
+    assert(lo < s->term_blocks);
     *out = lo;
     return SEAM_OK;
 }
@@ -239,6 +252,7 @@ enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text
     uint32_t b = 0, want, terms;
     enum seam_status st;
     int c = 1;
+    assert(text != NULL || n == 0);
 
     it.seg = s;
     if (s->terms == 0 || n > INVIDX_TERM_MAX) return SEAM_NOT_FOUND;
@@ -259,6 +273,7 @@ enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text
         st = next_entry(&it, f);
         if (st != SEAM_OK) return st;
     }
+    assert(it.term.df > 0 && it.term.df <= s->docs);
     *out = it.term;
     return SEAM_OK;
 }
@@ -266,6 +281,7 @@ enum seam_status invidx_termdict_find(struct invidx_segment *s, const char *text
 enum seam_status invidx_termdict_next(struct invidx_termdict_iter *it, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(it->in_block <= DICT_BLOCK);
 
     if (it->block * (uint64_t)DICT_BLOCK + it->in_block >= it->seg->terms) return SEAM_END;
     if (it->in_block == DICT_BLOCK) {
@@ -281,6 +297,7 @@ enum seam_status invidx_termdict_seek(struct invidx_termdict_iter *it, struct in
 {
     uint32_t b = 0;
     enum seam_status st;
+    assert(text != NULL || n == 0);
 
     it->seg = s;
     it->block = it->in_block = 0;
@@ -305,6 +322,7 @@ enum seam_status invidx_termdict_at(struct invidx_termdict_iter *it, struct invi
                                     uint32_t ord, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(ord < s->terms);
 
     it->seg = s;
     st = enter_block(it, ord / DICT_BLOCK, f);
@@ -320,6 +338,7 @@ static enum seam_status words_enter(struct invidx_words_iter *it, uint32_t b, st
     uint32_t from = seam_get_u32(base + 8 + 4 * (size_t)b),
              to = seam_get_u32(base + 12 + 4 * (size_t)b);
     size_t room = it->seg->words.n - (size_t)(bytes - base);
+    assert(b < it->blocks);
 
     if (from > to || to > room)
         return invidx_segment_damaged(it->seg, base + 8, "word block offset", f);
@@ -334,6 +353,7 @@ enum seam_status invidx_words_next(struct invidx_words_iter *it, struct seam_fau
 {
     uint64_t ord;
     enum seam_status st;
+    assert(it->next <= it->count || it->count == 0);
 
     if (it->next >= it->count) return SEAM_END;
     if (it->next % DICT_BLOCK == 0) {
@@ -354,6 +374,7 @@ enum seam_status invidx_words_seek(struct invidx_words_iter *it, struct invidx_s
 {
     enum seam_status st = SEAM_OK;
     uint32_t lo = 0, hi;
+    assert(text != NULL || n == 0);
 
     memset(it, 0, sizeof *it);
     it->seg = s;

@@ -5,6 +5,7 @@
  * postings; V6 the digest, the field lengths and their weighted sums are what the postings say; V7 surface
  * words ascend. Of a state: V8 its files are there with the size it gives; V9 tombstones name documents that
  * are; V10 a key has at most one live document.                                                         */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,8 @@ struct checker {
 static enum seam_status check_docs(struct checker *c, struct invidx_segment *s)
 {
     uint64_t length_sum = 0;
+    assert(s->docs > 0);
+    assert(s->fields == c->box.view.field_count);
 
     for (uint32_t d = 0; d < s->docs; d++) {
         uint64_t weighted = 0;
@@ -50,6 +53,8 @@ static bool covered(const struct invidx_postings *p, uint32_t b, uint32_t i)
 {
     const uint8_t *m = p->impacts + 8 * (size_t)b;
     uint32_t length = segment_length(p->seg, p->docs[i]);
+    assert(b < p->blocks && i < p->n);
+    assert(p->impacts != NULL);
 
     for (int k = 0; k < 4; k++)
         if ((m[2 * k] == 255 || m[2 * k] >= p->tf[i]) && length_of_code(m[2 * k + 1]) <= length)
@@ -63,6 +68,8 @@ static enum seam_status check_term(struct checker *c, struct invidx_segment *s,
 {
     uint32_t weights[INVIDX_FIELDS_MAX], last = 0;
     enum seam_status st;
+    assert(t->df > 0);
+    assert(s->fields <= INVIDX_FIELDS_MAX);
 
     for (uint32_t k = 0; k < s->fields; k++) weights[k] = schema_weight(&c->box.view, k);
     st = invidx_postings_open(p, s, t, weights, c->f);
@@ -104,6 +111,7 @@ static enum seam_status check_terms(struct checker *c, struct invidx_segment *s)
     size_t before_len = 0;
     uint64_t terms = 0;
     enum seam_status st = SEAM_OK;
+    assert(s->docs > 0);
 
     if (p == NULL || tokens == NULL)
         st = seam_fault_set(c->f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET, "no memory to verify");
@@ -139,6 +147,7 @@ static enum seam_status check_words(struct checker *c, struct invidx_segment *s)
     char before[INVIDX_TERM_MAX + 1];
     size_t before_len = 0, n = 0;
     enum seam_status st = invidx_words_seek(&it, s, "", 0, c->f);
+    assert(s->fields >= 1);
 
     while (st == SEAM_OK && (st = invidx_words_next(&it, c->f)) == SEAM_OK) {
         size_t common = before_len < it.len ? before_len : it.len;
@@ -158,6 +167,7 @@ static enum seam_status check_segment(struct checker *c, const struct invidx_sto
     struct invidx_segment *s = NULL;
     struct seam_digest got;
     enum seam_status st;
+    assert(c->done_count <= c->done_cap);
 
     for (size_t i = 0; i < c->done_count; i++)
         if (c->done[i] == e->id) return SEAM_OK;
@@ -211,6 +221,7 @@ static enum seam_status check_live(struct checker *c)
     for (size_t i = 0; st == SEAM_OK && i < r->seg_count; i++)
         for (uint32_t d = 0; d < r->segs[i].seg->docs; d++)
             if (!rseg_dead(&r->segs[i], d)) keys[n++] = segment_key(r->segs[i].seg, d);
+    assert(n <= r->live);
     if (st == SEAM_OK && n > 0) qsort(keys, n, sizeof *keys, order_of_keys);
     for (size_t i = 1; st == SEAM_OK && i < n; i++)
         if (keys[i] == keys[i - 1])
@@ -228,6 +239,7 @@ static enum seam_status check_live(struct checker *c)
 static bool accept(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     const struct invidx_store_state *s = ctx;
+    assert(s->segment_count <= INVIDX_SEGMENTS_MAX);
 
     (void)lsn;
     for (uint32_t i = 0; i < s->segment_count; i++)
@@ -262,6 +274,7 @@ enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_
     struct seam_manifest_entry *all = NULL;
     size_t n = 0;
     enum seam_status st = invidx_schema_load(io, dir, &c.box, f);
+    assert(report != NULL);
 
     if (st == SEAM_OK) st = seam_manifest_list(io, dir, STORE_KIND, &all, &n, f);
     for (size_t i = n; st == SEAM_OK && i-- > 0;) st = check_state(&c, all[i].seq);

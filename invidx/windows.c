@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "invidx/exec.h"
 
 struct invidx_window {
@@ -19,6 +20,7 @@ static inline void set_bit(uint64_t *bits, uint32_t i)
 static bool any_bit(const uint64_t *bits)
 {
     uint64_t any = 0;
+    SEAM_WALK(bits != NULL);
 
     for (size_t i = 0; i < WINDOW_WORDS; i++) any |= bits[i];
     return any != 0;
@@ -42,11 +44,13 @@ static bool next_run(struct invidx_window *w, struct invidx_run *r, bool first)
         if (r->i1 < p->n) return false; /* the block goes on past the window */
         r->c->block++;
     }
+    SEAM_WALK(end <= w->x->seg->docs);
     b = r->c->block;
     if (b >= p->blocks || !exec_load(w->x, p, b)) return false;
     r->i0 = p->docs[0] >= w->base ? 0 : (uint32_t)invidx_find_at_least(p->docs, 0, w->base);
     r->i1 = p->docs[p->n - 1] < end ? p->n : (uint32_t)invidx_find_at_least(p->docs, 0, end);
     if (r->i0 > p->n) r->i0 = p->n;
+    assert(r->i0 <= p->n && r->i1 <= p->n);
     return r->i0 < r->i1;
 }
 
@@ -55,6 +59,8 @@ static void eval_term(struct invidx_window *w, const struct invidx_leaf *l, stru
 {
     struct invidx_run r = {.c = c};
     int32_t score[PFOR_BLOCK + 16];
+    assert(!l->phrase || acc == NULL);
+    assert(w->n <= WINDOW);
 
     for (bool first = true; next_run(w, &r, first); first = false) {
         struct invidx_postings *p = c->p;
@@ -81,6 +87,8 @@ static void eval_group(struct invidx_window *w, const struct invidx_leaf *l, uin
                        int32_t *acc)
 {
     uint32_t tf[WINDOW];
+    assert(l->count > 1);
+    assert(w->n <= WINDOW);
 
     memset(tf, 0, sizeof tf);
     for (uint32_t t = 0; t < l->count; t++) {
@@ -103,6 +111,7 @@ static void eval_group(struct invidx_window *w, const struct invidx_leaf *l, uin
 static uint32_t index_of(const struct invidx_postings *p, uint32_t doc)
 {
     uint32_t lo = 0, hi = p->n;
+    assert(p->n > 0 && p->n <= PFOR_BLOCK);
 
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -112,6 +121,7 @@ static uint32_t index_of(const struct invidx_postings *p, uint32_t doc)
         else
             hi = mid;
     }
+    assert(lo == hi);
     return lo;
 }
 
@@ -122,6 +132,8 @@ static void eval_phrase(struct invidx_window *w, const struct invidx_leaf *l, ui
     struct invidx_cursor *c = x->cursors[l->number];
     uint64_t both[WINDOW_WORDS], one[WINDOW_WORDS];
     uint32_t first[256], i[256];
+    assert(l->phrase);
+    assert(l->count > 0 && l->count <= SEAM_ARRAY_LEN(i));
 
     for (uint32_t t = 0; t < l->count; t++) {
         struct invidx_leaf plain = *l;
@@ -144,6 +156,10 @@ static void eval_phrase(struct invidx_window *w, const struct invidx_leaf *l, ui
             first[t] = invidx_postings_seek_block(p, first[t], doc);
             if (!exec_load(x, p, first[t])) return;
             i[t] = index_of(p, doc);
+            if (i[t] == p->n || p->docs[i[t]] != doc) { /* the skips led elsewhere */
+                x->st = invidx_segment_damaged(x->seg, p->last, "skips", x->f);
+                return;
+            }
             if (x->st == SEAM_OK) x->st = invidx_postings_load_positions(p, x->f);
             if (x->st != SEAM_OK) return;
         }
@@ -160,6 +176,8 @@ static void eval_filter(struct invidx_window *w, const struct invidx_plan_node *
     const struct invidx_seg_attr *a = &w->x->seg->attr[n->attr];
     uint64_t block[FORCOL_BLOCK];
     uint64_t lo = (uint64_t)n->lo ^ (1ull << 63), hi = (uint64_t)n->hi ^ (1ull << 63);
+    assert(n->kind == PLAN_RANGE || n->kind == PLAN_KEYWORD);
+    assert(w->base % FORCOL_BLOCK == 0);
 
     if (n->kind == PLAN_KEYWORD) {
         if (n->code == 0) return;
@@ -191,6 +209,7 @@ struct invidx_level {
 
 static void full(struct invidx_window *w, uint64_t *bits)
 {
+    assert(w->n <= WINDOW);
     memset(bits, 0, sizeof(uint64_t) * WINDOW_WORDS);
     for (uint32_t i = 0; i < w->n; i++) set_bit(bits, i);
 }
@@ -199,6 +218,8 @@ static void full(struct invidx_window *w, uint64_t *bits)
 static bool eval_musts(struct invidx_window *w, const struct invidx_plan_node *n,
                        struct invidx_level *v, int32_t *acc, bool *some)
 {
+    assert(n->kind == PLAN_BOOL);
+    assert(!*some);
     for (int pass = 0; pass < 2; pass++) { /* filters first: they are cheap, and may end it */
         for (uint32_t i = 0; i < n->child_count; i++) {
             struct invidx_plan_node *c = n->children[i];
@@ -220,6 +241,7 @@ static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node 
 {
     uint32_t least = n->min_should > 0 ? n->min_should : narrowed ? 0 : 1, shoulds = 0;
     uint64_t any[WINDOW_WORDS] = {0};
+    assert(n->kind == PLAN_BOOL);
 
     if (least > 1) memset(v->count, 0, sizeof v->count);
     for (uint32_t i = 0; i < n->child_count; i++) {
@@ -250,6 +272,7 @@ static void eval_shoulds(struct invidx_window *w, const struct invidx_plan_node 
 /* One level's memory, made at its first use in a search.                                                */
 static struct invidx_level *level_at(struct invidx_window *w)
 {
+    assert(w->depth >= 0);
     void **slot = &w->x->levels[w->depth];
 
     assert(w->depth < (int)SEAM_ARRAY_LEN(w->x->levels));
@@ -267,11 +290,13 @@ static void eval_bool(struct invidx_window *w, const struct invidx_plan_node *n,
                       int32_t *acc)
 {
     struct invidx_level *v = level_at(w);
+    assert(n->kind == PLAN_BOOL);
 
     if (v == NULL) return;
     w->depth++;
     eval_children(w, n, v, bits, acc);
     w->depth--;
+    assert(w->depth >= 0);
 }
 
 static void eval_children(struct invidx_window *w, const struct invidx_plan_node *n,
@@ -279,6 +304,7 @@ static void eval_children(struct invidx_window *w, const struct invidx_plan_node
 {
     int32_t *inner = acc == NULL ? NULL : v->acc;
     bool narrowed = false;
+    assert(bits != v->bits);
 
     memset(v->bits, 0, sizeof v->bits);
     if (inner != NULL) memset(inner, 0, sizeof v->acc);
@@ -301,6 +327,7 @@ static void eval(struct invidx_window *w, const struct invidx_plan_node *n, uint
                  int32_t *acc)
 {
     const struct invidx_leaf *l = n->leaf;
+    assert(n->kind != PLAN_LEAF || l != NULL);
 
     if (w->x->st != SEAM_OK) return;
     switch (n->kind) {
@@ -324,6 +351,8 @@ void invidx_windows_run(struct invidx_exec *x)
     uint64_t bits[WINDOW_WORDS];
     int32_t acc[WINDOW];
     struct invidx_rseg *s = x->rs;
+    assert(x->seg == s->seg);
+    assert(WINDOW % FORCOL_BLOCK == 0);
 
     for (uint32_t base = 0; base < x->seg->docs && x->st == SEAM_OK; base += WINDOW) {
         struct invidx_window w = {x, base,

@@ -1,6 +1,8 @@
 /* writer - opens the folder for writing, takes documents, publishes segments. */
 #include "invidx/writer.h"
+#include "engine/base/walk.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,22 +22,41 @@ enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault 
 enum seam_status invidx_writer_fail(struct invidx_writer *w, enum seam_status st,
                                     struct seam_fault *f)
 {
+    assert(st != SEAM_OK);
     w->failed = st;
     if (f != NULL) w->failure = *f;
     w->failure.status = st;
+    assert(w->failed != SEAM_OK);
     return st;
 }
 
 void invidx_wseg_free(struct invidx_wseg *s)
 {
+    assert(s->tombs_published <= s->tomb_count);
+    assert(s->tomb_count <= s->tomb_cap);
     invidx_segment_release(s->seg);
     free(s->dead);
     free(s->tombs);
     memset(s, 0, sizeof *s);
 }
 
+void invidx_writer_assert(const struct invidx_writer *w)
+{
+    assert(w->seg_count <= w->seg_cap && w->del_count <= DELS_MAX);
+    assert(w->last_lsn >= w->applied);
+    for (size_t i = 0; i < w->seg_count; i++) {
+        const struct invidx_wseg *s = &w->segs[i];
+
+        assert(s->published || s->tombs_published == 0);
+        assert(s->tombs_published <= s->tomb_count && s->tomb_count <= s->seg->docs);
+        SEAM_WALK(seam_bitset_count(s->dead, s->seg->docs) == s->tomb_count);
+        for (size_t k = 0; k < i; k++) SEAM_WALK(w->segs[k].seg != s->seg);
+    }
+}
+
 uint32_t invidx_wseg_live(const struct invidx_wseg *s)
 {
+    assert(s->tomb_count <= s->seg->docs);
     return s->seg->docs - (uint32_t)s->tomb_count;
 }
 
@@ -43,6 +64,8 @@ enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invid
                                            struct invidx_wseg **out, struct seam_fault *f)
 {
     struct invidx_wseg *s;
+    assert(w->seg_count <= w->seg_cap);
+    assert(seg->docs > 0);
 
     if (w->seg_count >= INVIDX_SEGMENTS_MAX)
         return seam_fault_set(f, SEAM_LIMIT, w->dir, SEAM_FAULT_NO_OFFSET,
@@ -70,6 +93,9 @@ no_memory:
 enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc,
                                     seam_lsn_t lsn, struct seam_fault *f)
 {
+    assert(doc < s->seg->docs);
+    assert(s->tomb_count < s->seg->docs);
+    assert(!seam_bitset_get(s->dead, doc));
     if (s->tomb_count == s->tomb_cap) {
         size_t cap = s->tomb_cap == 0 ? 16 : 2 * s->tomb_cap;
         struct invidx_tomb *t = realloc(s->tombs, cap * sizeof *t);
@@ -95,6 +121,7 @@ struct load_tombs {
 static bool load_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
 {
     struct load_tombs *l = ctx;
+    assert(l->w->seg_count <= l->w->seg_cap);
 
     for (size_t i = 0; i < l->w->seg_count; i++) {
         struct invidx_wseg *s = &l->w->segs[i];
@@ -114,6 +141,8 @@ static enum seam_status load_state(struct invidx_writer *w, struct seam_fault *f
     struct invidx_store_state state = {0};
     struct load_tombs load = {w, SEAM_OK, f};
     enum seam_status st = seam_manifest_load_newest(w->io, w->dir, STORE_KIND, &m, f);
+    assert(w->seg_count == 0 && w->live == 0);
+    assert(w->del_count == 0);
 
     w->next_id = 1;
     if (st == SEAM_NOT_FOUND) {
@@ -163,6 +192,7 @@ static enum seam_status take_schema(struct invidx_writer *w, const struct invidx
     struct seam_fault missing = {0};
     struct invidx_schema full;
     enum seam_status st = invidx_schema_load(w->io, w->dir, &w->box, &missing);
+    assert(w->dir[0] != '\0');
 
     if (schema != NULL) {
         full = *schema;
@@ -197,6 +227,8 @@ enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
 {
     struct invidx_writer *w = calloc(1, sizeof *w);
     enum seam_status st;
+    assert(out != NULL);
+    assert(dir != NULL);
 
     if (w == NULL) return seam_no_memory(f, "an index's writer");
     w->io = io;
@@ -225,6 +257,8 @@ enum seam_status invidx_writer_open(struct seam_io *io, const char *dir,
         st = seam_owner_take(&w->options.owner, w->seq == 0, &w->owner, &w->another, dir, f);
     if (st != SEAM_OK) goto done;
     w->buffer.owner = w->owner;
+    assert(w->options.merge_fanout >= 2);
+    assert(w->merge == INVIDX_MERGE_IDLE);
     *out = w;
     w = NULL;
 done:
@@ -242,6 +276,7 @@ enum seam_status invidx_merger_stop(struct invidx_writer *w, struct seam_fault *
     w->merger_stop = true;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
+    assert(w->merger_stop);
     pthread_join(w->merger, NULL);
     w->merger_runs = false;
     st = w->merger_status;
@@ -253,6 +288,8 @@ void invidx_writer_close(struct invidx_writer *w)
 {
     if (w == NULL) return;
     if (w->merger_runs && invidx_merger_stop(w, NULL) != SEAM_OK) w->merger_runs = false;
+    assert(w->merge == INVIDX_MERGE_IDLE);
+    assert(!w->merger_runs);
     invidx_buffer_free(&w->buffer);
     for (size_t i = 0; i < w->seg_count; i++) invidx_wseg_free(&w->segs[i]);
     free(w->segs);
@@ -301,6 +338,7 @@ static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
 static enum seam_status kill_in_segments(struct invidx_writer *w, uint64_t key, seam_lsn_t lsn,
                                          bool *killed, struct seam_fault *f)
 {
+    assert(!*killed);
     for (size_t i = w->seg_count; i-- > 0;) {
         struct invidx_wseg *s = &w->segs[i];
         uint32_t d;
@@ -328,14 +366,17 @@ static enum seam_status kill_key(struct invidx_writer *w, uint64_t key, seam_lsn
     else
         st = kill_in_segments(w, key, lsn, &killed, f);
     if (killed && st == SEAM_OK) w->live--;
+    assert(at < (int64_t)w->buffer.doc_count);
     return st;
 }
 
 /* False when the change was applied before.                                                            */
 static bool is_new(struct invidx_writer *w, seam_lsn_t lsn)
 {
+    assert(w->last_lsn >= w->applied);
     if (lsn <= w->applied) return false;
     if (lsn > w->last_lsn) w->last_lsn = lsn;
+    assert(w->last_lsn >= lsn);
     return true;
 }
 
@@ -343,6 +384,8 @@ enum seam_status invidx_upsert(struct invidx_writer *w, const struct invidx_doc 
                                seam_lsn_t lsn, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(doc != NULL);
+    assert(w != NULL);
 
     pthread_mutex_lock(&w->lock);
     st = invidx_writer_check(w, f);
@@ -377,6 +420,7 @@ enum seam_status invidx_delete(struct invidx_writer *w, uint64_t key, seam_lsn_t
                                struct seam_fault *f)
 {
     enum seam_status st;
+    assert(w != NULL);
 
     pthread_mutex_lock(&w->lock);
     st = invidx_writer_check(w, f);
@@ -394,6 +438,7 @@ static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *
     size_t n = 0, fresh = 0;
     enum seam_status st = SEAM_OK;
     struct invidx_store_dels file;
+    assert(w->del_count <= DELS_MAX);
 
     if (groups == NULL) return seam_no_memory(f, "the tombstones");
     for (size_t i = 0; i < w->seg_count; i++) {
@@ -411,6 +456,8 @@ static enum seam_status write_tombs(struct invidx_writer *w, struct seam_fault *
         if (st == SEAM_OK) {
             w->next_id++;
             if (all) w->del_count = 0;
+            assert(w->del_count < DELS_MAX);
+            assert(n > 0 && n <= w->seg_count);
             w->dels[w->del_count++] = file;
             w->new_names = true;
         }
@@ -431,6 +478,8 @@ enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t app
     struct invidx_store_state state = {
         .next_id = w->next_id, .purged = w->purged, .dels = w->dels, .del_count = w->del_count};
     enum seam_status st;
+    assert(applied >= w->applied);
+    assert(w->del_count <= DELS_MAX);
 
     state.segments = calloc(w->seg_count + 1, sizeof *state.segments);
     if (state.segments == NULL) return seam_no_memory(f, "the list of segments");
@@ -444,6 +493,7 @@ enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t app
         st = seam_io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
     if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->dir, &m, f);
     if (st == SEAM_OK) {
+        assert(m.seq == w->seq + 1);
         w->seq = m.seq;
         w->applied = applied;
         w->wall_us = wall_us;
@@ -480,9 +530,12 @@ static enum seam_status publish(struct invidx_writer *w, seam_lsn_t applied, int
     if (st != SEAM_OK) return invidx_writer_fail(w, st, f);
     w->last_lsn = applied;
     for (size_t i = 0; i < w->seg_count; i++) w->segs[i].tombs_published = w->segs[i].tomb_count;
+    invidx_writer_assert(w);
     SEAM_TRACE(w->options.trace, "invidx", "publish", SEAM_TI("manifest", w->seq),
                SEAM_TI("lsn", applied), SEAM_TI("segments", w->seg_count),
                SEAM_TI("live", w->live));
+    assert(w->buffer.doc_count == 0);
+    assert(w->applied == w->last_lsn);
     w->work_waiting = true;
     pthread_cond_signal(&w->wake);
     return SEAM_OK;

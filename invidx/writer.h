@@ -11,6 +11,20 @@
 #include "invidx/buffer.h"
 #include "invidx/store.h"
 
+/* A merge, whoever runs it (the thread or a caller of maintain): at most one at a time.
+ *
+ *     state        lock   what holds                                     may become
+ *     IDLE         -      no merge                                       RUNNING: segments chosen, id taken
+ *     RUNNING      free   its sources stay in segs and are published;    COMMITTING: the file is whole and certified
+ *                         its file is named by nobody: vacuum spares it  IDLE: it failed; the file is vacuum's
+ *     COMMITTING   held   sources leave, the new one comes, in memory    IDLE: a manifest names it, or the writer failed
+ *
+ * A crash in any state leaves the newest manifest, which names the sources and not the new file.
+ *
+ * A segment:   flushed (published false, tombs_published 0) -> published (by a manifest) -> gone (merged away).
+ * A tombstone: in memory (from tombs_published on) -> published (before it). Neither ever goes back.          */
+enum invidx_merge_state { INVIDX_MERGE_IDLE, INVIDX_MERGE_RUNNING, INVIDX_MERGE_COMMITTING };
+
 struct invidx_wseg {
     struct invidx_segment *seg;
     bool published;
@@ -48,7 +62,7 @@ struct invidx_writer {
     pthread_t merger;
     pthread_cond_t wake;
     bool merger_runs, merger_stop, work_waiting;
-    bool merging; /* somebody is between the start and the commit of a merge */
+    enum invidx_merge_state merge;
     enum seam_status merger_status;
     struct seam_fault merger_fault;
 };
@@ -67,6 +81,8 @@ SEAM_MUST_USE enum seam_status invidx_writer_tomb(struct invidx_writer *w, struc
 void invidx_wseg_free(struct invidx_wseg *s);
 SEAM_MUST_USE enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied,
                                                        int64_t wall_us, struct seam_fault *f);
+/* What the tables above promise, of every segment (with SEAM_WALKS also every bit); with the lock held. */
+void invidx_writer_assert(const struct invidx_writer *w);
 uint32_t invidx_wseg_live(const struct invidx_wseg *s);
 
 #endif

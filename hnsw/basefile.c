@@ -42,6 +42,7 @@ const struct seam_filehead_format hnsw_base_format = {
 
 static uint64_t up(uint64_t n, uint64_t to)
 {
+    assert(to > 0);
     return (n + to - 1) / to * to;
 }
 
@@ -49,6 +50,8 @@ void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *o
 {
     uint64_t at = BASE_HEADER, floats = up(b->o.dim, 16);
     bool codes = b->trained && b->o.quant == HNSW_I8;
+    assert(b->o.dim >= HNSW_DIM_MIN && b->o.dim <= HNSW_DIM_MAX);
+    assert(b->o.m <= HNSW_M_MAX);
 
     out->offsets = at;
     at =
@@ -66,6 +69,7 @@ void hnsw_base_layout(const struct hnsw_base_head *b, struct hnsw_base_layout *o
     out->sums = at;
     out->sum_count = (at - BASE_HEADER + BASE_CHUNK - 1) / BASE_CHUNK;
     out->end = at + out->sum_count * 4;
+    assert(out->end >= out->sums && out->sums % BASE_PAGE == 0);
 }
 
 /* ---- the header ---- */
@@ -82,6 +86,9 @@ static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER]
                                     .owner = b->owner,
                                     .file_id = b->seq,
                                     .lsn = b->applied_lsn};
+    assert(b->nodes <= HNSW_NODES_MAX);
+    assert(b->dead <= b->nodes);
+    assert((b->nodes == 0) == (b->entry == ENTRY_NONE));
 
     memset(page, 0, BASE_HEADER);
     seam_filehead_encode(&hnsw_base_format, &h, page);
@@ -106,6 +113,7 @@ static void head_write(const struct hnsw_base_head *b, uint8_t page[BASE_HEADER]
 static enum seam_status head_check(const struct hnsw_base_head *b, const char *path,
                                    struct seam_fault *f)
 {
+    assert(path != NULL);
     if (hnsw_graph_options_check(&b->o, NULL) != SEAM_OK)
         return seam_fault_set(f, SEAM_CORRUPT, path, AT_DIM,
                               "the header's dimensions, metric or M are impossible");
@@ -128,6 +136,8 @@ enum seam_status hnsw_base_head_parse(const uint8_t *page, size_t n, const char 
 {
     struct seam_filehead h;
     enum seam_status st = seam_filehead_decode(&hnsw_base_format, page, n, path, 0, &h, f);
+    assert(path != NULL);
+    assert(out != NULL);
 
     if (st != SEAM_OK) return st;
     if (n < BASE_HEADER)
@@ -174,6 +184,8 @@ struct out {
 static enum seam_status out_flush(struct out *o)
 {
     enum seam_status st;
+    assert(o->used <= BASE_CHUNK);
+    assert(o->at % BASE_PAGE == 0);
 
     if (o->used == 0) return SEAM_OK;
     seam_buf_u32(&o->sums, seam_crc32c(0, o->chunk, o->used));
@@ -187,6 +199,8 @@ static enum seam_status out_bytes(struct out *o, const void *p, size_t n)
 {
     const uint8_t *b = p;
     enum seam_status st = SEAM_OK;
+    assert(o->used < BASE_CHUNK);
+    assert(o->chunk != NULL);
 
     while (n > 0 && st == SEAM_OK) {
         size_t m = BASE_CHUNK - o->used < n ? BASE_CHUNK - o->used : n;
@@ -208,12 +222,15 @@ static enum seam_status out_pad(struct out *o)
 {
     uint64_t at = o->at + o->used;
 
+    assert(up(at, BASE_PAGE) - at < BASE_PAGE);
     return out_bytes(o, NULL, (size_t)(up(at, BASE_PAGE) - at));
 }
 
 static enum seam_status out_blocks(struct out *o, const struct hnsw_blocks *b, size_t n)
 {
     enum seam_status st = SEAM_OK;
+    assert(n <= b->count * BLOCK_NODES || b->stride == 0);
+    assert(n == 0 || b->stride != 0);
 
     for (size_t i = 0; i < n && st == SEAM_OK; i += BLOCK_NODES) {
         size_t m = n - i < BLOCK_NODES ? n - i : (size_t)BLOCK_NODES;
@@ -227,6 +244,8 @@ static enum seam_status write_sections(const struct hnsw *h, struct out *o,
                                        const struct hnsw_base_head *b)
 {
     enum seam_status st = SEAM_OK;
+    assert(h->count == b->nodes);
+    assert(h->upper_count == b->upper);
 
     if (b->trained) st = out_bytes(o, h->quant.offset, h->o.dim * sizeof(float));
     if (st == SEAM_OK && b->ordered) st = out_bytes(o, h->order, h->o.dim * sizeof *h->order);
@@ -263,6 +282,9 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
     struct hnsw_base_layout l;
     uint8_t page[BASE_HEADER];
     enum seam_status st;
+    assert(seq > 0);
+    assert(h->writer);
+    assert(h->published <= h->count);
 
     hnsw_base_layout(&b, &l);
     o.chunk = malloc(BASE_CHUNK);
@@ -289,14 +311,17 @@ enum seam_status hnsw_base_write(const struct hnsw *h, struct seam_io *io, const
 bool hnsw_base_sum_matches(const uint8_t *map, const struct hnsw_base_layout *l, uint64_t chunk,
                            uint64_t *at, uint64_t *n)
 {
+    assert(chunk < l->sum_count);
     *at = BASE_HEADER + chunk * BASE_CHUNK;
     *n = l->sums - *at < BASE_CHUNK ? l->sums - *at : BASE_CHUNK;
+    assert(*at < l->sums && *n <= BASE_CHUNK);
     return seam_crc32c(0, map + *at, *n) == seam_get_u32(map + l->sums + chunk * 4);
 }
 
 static enum seam_status sums_check(const uint8_t *map, const struct hnsw_base_layout *l,
                                    uint32_t sums_crc, const char *path, struct seam_fault *f)
 {
+    assert(map != NULL);
     if (seam_crc32c(0, map + l->sums, l->sum_count * 4) != sums_crc)
         return seam_fault_set(f, SEAM_CORRUPT, path, l->sums,
                               "the checksums' own checksum does not match");
@@ -316,6 +341,7 @@ static enum seam_status nodes_check(const struct hnsw *h, const struct hnsw_base
                                     struct seam_fault *f)
 {
     uint64_t dead = 0;
+    assert(h->count == b->nodes);
 
     for (uint32_t i = 0; i < b->nodes; i++) {
         const struct hnsw_node *n = node_at(h, i);
@@ -341,6 +367,8 @@ static enum seam_status links_check(const struct hnsw *h, const struct hnsw_base
                                     const struct hnsw_base_layout *l, const char *path,
                                     struct seam_fault *f)
 {
+    assert(h->count == b->nodes);
+    assert(b->nodes <= HNSW_NODES_MAX);
     for (uint32_t i = 0; i < b->nodes; i++) {
         for (unsigned level = 0; level <= node_at(h, i)->level; level++) {
             const uint32_t *list = list_at(h, i, level);
@@ -366,6 +394,8 @@ static enum seam_status take(struct hnsw *h, struct hnsw_blocks *b, const uint8_
                              bool in_place, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(b->count == 0);
+    assert(p != NULL || n == 0);
 
     if (in_place) {
         h->maps = true;
@@ -389,6 +419,8 @@ static enum seam_status take_sections(struct hnsw *h, const uint8_t *map,
     bool mapped = h->cfg.mapped, codes = b->trained && b->o.quant == HNSW_I8;
     size_t n = (size_t)b->nodes;
     enum seam_status st;
+    assert(h->count == 0);
+    assert(h->o.dim == b->o.dim);
 
     h->quant.trained = b->trained;
     h->quant.lossless = b->lossless;
@@ -422,6 +454,7 @@ static enum seam_status take_order(struct hnsw *h, const uint8_t *p, uint64_t at
                                    struct seam_fault *f)
 {
     uint64_t seen[(HNSW_DIM_MAX + 63) / 64] = {0};
+    assert(h->order == NULL);
 
     h->order = malloc(h->o.dim * sizeof *h->order);
     if (h->order == NULL) return seam_no_memory(f, "the dimensions' order");
@@ -438,6 +471,7 @@ static enum seam_status take_order(struct hnsw *h, const uint8_t *p, uint64_t at
 static enum seam_status offsets_check(const struct hnsw *h, uint64_t at, const char *path,
                                       struct seam_fault *f)
 {
+    assert(h->quant.offset != NULL);
     for (uint32_t d = 0; h->quant.trained && d < h->o.dim; d++)
         if (!isfinite(h->quant.offset[d]))
             return seam_fault_set(f, SEAM_CORRUPT, path, at + d * 4,
@@ -457,6 +491,8 @@ enum seam_status hnsw_base_read(struct hnsw *h, struct seam_io *io, const char *
     uint64_t size = 0;
     size_t got = 0;
     enum seam_status st = seam_file_open(io, path, SEAM_FILE_READ, &file, f);
+    assert(h->store != NULL);
+    assert(map_size != NULL);
 
     assert(h->count == 0 && *map == NULL);
     if (st == SEAM_OK) st = seam_file_size(file, &size, f);

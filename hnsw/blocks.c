@@ -14,6 +14,7 @@ static void *region_alloc(size_t size)
 {
     size_t align = size >= HUGE_PAGE ? (size_t)HUGE_PAGE : (size_t)CACHE_LINE;
     void *p = aligned_alloc(align, (size + align - 1) / align * align);
+    assert(size > 0);
 
     if (p == NULL) return NULL;
     if (align == HUGE_PAGE) (void)madvise(p, (size + align - 1) / align * align, MADV_HUGEPAGE);
@@ -25,6 +26,7 @@ static bool grow_table(struct hnsw_blocks *b, size_t want)
     size_t cap = b->cap == 0 ? 16 : b->cap;
     uint8_t **block;
     uint8_t *own;
+    assert(b->count <= b->cap);
 
     while (cap < want) cap *= 2;
     if (cap == b->cap) return true;
@@ -34,6 +36,7 @@ static bool grow_table(struct hnsw_blocks *b, size_t want)
     own = realloc(b->own, cap);
     if (own == NULL) return false;
     b->own = own;
+    assert(cap >= want);
     b->cap = cap;
     return true;
 }
@@ -42,6 +45,8 @@ static uint8_t *add_region(struct hnsw_blocks *b, size_t blocks)
 {
     size_t size = blocks * BLOCK_NODES * b->stride;
     void *p;
+    assert(blocks > 0);
+    assert(b->stride > 0);
 
     if (b->region_count == b->region_cap) {
         size_t cap = b->region_cap == 0 ? 8 : b->region_cap * 2;
@@ -72,6 +77,7 @@ void *hnsw_blocks_writable(struct hnsw_blocks *b, uint32_t i)
         b->block[at] = p;
         b->own[at] = 1;
     }
+    assert(b->own[at]);
     return blocks_at(b, i);
 }
 
@@ -79,6 +85,7 @@ enum seam_status hnsw_blocks_reserve(struct hnsw_blocks *b, size_t n, struct sea
 {
     size_t want = (n + BLOCK_NODES - 1) >> BLOCK_SHIFT, grow;
     uint8_t *p;
+    assert(b->count <= b->cap);
 
     if (b->stride == 0 || want <= b->count) return SEAM_OK;
     grow = want - b->count;
@@ -89,6 +96,7 @@ enum seam_status hnsw_blocks_reserve(struct hnsw_blocks *b, size_t n, struct sea
         b->block[b->count + i] = p + i * BLOCK_NODES * b->stride;
         b->own[b->count + i] = 1;
     }
+    assert(want <= b->cap);
     b->count = want;
     return SEAM_OK;
 }
@@ -98,6 +106,7 @@ enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, siz
                                     struct seam_fault *f)
 {
     size_t whole = n >> BLOCK_SHIFT, rest = n & (BLOCK_NODES - 1);
+    assert(p != NULL || n == 0);
 
     assert(b->count == 0 && b->stride != 0);
     if (!grow_table(b, whole + 1))
@@ -107,6 +116,7 @@ enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, siz
         b->block[i] = (uint8_t *)(uintptr_t)(p + i * BLOCK_NODES * b->stride);
         b->own[i] = 0;
     }
+    assert(whole < b->cap);
     b->count = whole;
     if (rest > 0) {
         enum seam_status st = hnsw_blocks_reserve(b, n, f);
@@ -120,6 +130,8 @@ enum seam_status hnsw_blocks_attach(struct hnsw_blocks *b, const uint8_t *p, siz
 void hnsw_blocks_free(struct hnsw_blocks *b)
 {
     size_t stride = b->stride;
+    assert(b->region_count <= b->region_cap);
+    assert(b->count <= b->cap);
 
     for (size_t i = 0; i < b->region_count; i++) free(b->regions[i].p);
     free(b->regions);

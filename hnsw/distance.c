@@ -1,6 +1,7 @@
 /* distance - the kernels, scalar, AVX2, AVX-512 and VNNI, and the choice among them. */
 #include "hnsw/distance.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "engine/base/bytes.h"
@@ -22,6 +23,7 @@ static float sum_lanes(const float lane[LANES])
 static void l2_scalar(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
                       int32_t *keys)
 {
+    assert(floats % LANES == 0);
     for (size_t r = 0; r < n; r++) {
         const float *x = (const float *)(const void *)rows[r];
         float lane[LANES] = {0};
@@ -39,6 +41,8 @@ static void l2_scalar(const float *q, const uint8_t *const *rows, size_t n, size
 static void l2_part_scalar(const float *q, const uint8_t *const rows[4], size_t from, size_t to,
                            float part[4])
 {
+    assert(from <= to);
+    assert((to - from) % LANES == 0);
     for (size_t r = 0; r < 4; r++) {
         const float *x = (const float *)(const void *)rows[r];
         float lane[LANES] = {0};
@@ -56,6 +60,7 @@ static void l2_part_scalar(const float *q, const uint8_t *const rows[4], size_t 
 static void ip_scalar(const float *q, const uint8_t *const *rows, size_t n, size_t floats,
                       int32_t *keys)
 {
+    assert(floats % LANES == 0);
     for (size_t r = 0; r < n; r++) {
         const float *x = (const float *)(const void *)rows[r];
         float lane[LANES] = {0};
@@ -76,6 +81,7 @@ static inline int32_t code_key(int32_t k0, const uint8_t *row, size_t stride, in
 static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, size_t stride,
                       int32_t k0, int shift, int32_t *keys)
 {
+    assert(stride % 64 == 0);
     for (size_t r = 0; r < n; r++) {
         int32_t dp = 0;
 
@@ -86,6 +92,7 @@ static void i8_scalar(const int8_t *s, const uint8_t *const *rows, size_t n, siz
 
 static void flip_scalar(const uint8_t *u, size_t stride, int8_t *s)
 {
+    assert(stride >= CODE_CONSTANTS);
     for (size_t i = 0; i < stride - CODE_CONSTANTS; i++) s[i] = (int8_t)(u[i] ^ 0x80);
     memset(s + stride - CODE_CONSTANTS, 0, CODE_CONSTANTS);
 }
@@ -393,6 +400,8 @@ void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q,
     uint8_t at[DIST_BATCH];
     float sum[DIST_BATCH], limit = bound == INT32_MAX ? INFINITY : dist_of_key(bound);
     size_t live = n;
+    assert(n <= DIST_BATCH);
+    assert(floats % LANES == 0);
 
     if (floats < BOUND_WORTH) {
         k->l2(q, rows, n, floats, keys);
@@ -422,6 +431,7 @@ void hnsw_dist_l2_bounded(const struct hnsw_dist_kernels *k, const float *q,
                     __builtin_prefetch(rows[row] + to * sizeof(float) + b, 0, 3);
             }
         }
+        assert(still <= live);
         live = still;
     }
     for (size_t i = 0; i < n; i++) keys[i] = dist_key(sum[i]);
@@ -437,6 +447,7 @@ size_t hnsw_dist_kernels_all(const struct hnsw_dist_kernels *out[4])
     if (seam_cpu()->avx512) out[n++] = &avx512;
     if (seam_cpu()->avx512 && seam_cpu()->avx512_vnni) out[n++] = &vnni;
 #endif
+    assert(n >= 1 && n <= 4);
     return n;
 }
 

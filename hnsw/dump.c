@@ -1,5 +1,6 @@
 /* dump - any file of an index explained as text. Works on damaged files too: it says what is wrong and goes
  * on with what can still be read.                                                                   */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,13 @@ enum { DUMP_MAX = 1 << 30, LINKS_SHOWN = 16 };
 
 static const char *metric_name(enum hnsw_metric m)
 {
+    assert((unsigned)m <= HNSW_COSINE);
     return m == HNSW_L2 ? "L2" : m == HNSW_IP ? "inner product" : "cosine";
 }
 
 static void dump_options(const struct hnsw_options *o, struct seam_buf *out)
 {
+    assert(o->dim <= HNSW_DIM_MAX);
     seam_buf_printf(out, "  dim %u, metric %s, %s, M %u, efConstruction %u, seed %" PRIu64 "\n",
                     o->dim, metric_name(o->metric), o->quant == HNSW_I8 ? "8-bit codes" : "float32",
                     o->m, o->ef_construction, o->seed);
@@ -35,6 +38,7 @@ static void dump_owner(const struct seam_owner *o, struct seam_buf *out)
 static void section(struct seam_buf *out, const char *name, uint64_t from, uint64_t to,
                     const char *what)
 {
+    assert(from <= to);
     seam_buf_printf(out, "  %12" PRIu64 "  %-8s %12" PRIu64 " bytes  %s\n", from, name, to - from,
                     what);
 }
@@ -45,6 +49,7 @@ static void dump_node(const uint8_t *file, const struct hnsw_base_head *b,
     const uint8_t *n = file + l->nodes + (uint64_t)i * sizeof(struct hnsw_node);
     uint64_t stride = (b->o.m * 8ull + 63) / 64 * 64;
     uint64_t death = seam_get_u64(n + 16);
+    assert(i < b->nodes);
 
     seam_buf_printf(out, "  node %u: key %" PRIu64 ", level %u, born at LSN %" PRIu64, i,
                     seam_get_u64(n), n[28], seam_get_u64(n + 8));
@@ -67,6 +72,7 @@ static void dump_sums(const uint8_t *file, const struct hnsw_base_head *b,
                       const struct hnsw_base_layout *l, struct seam_buf *out)
 {
     uint64_t bad = 0;
+    assert(file != NULL);
 
     for (uint64_t i = 0; i < l->sum_count; i++) {
         uint64_t at, n;
@@ -95,6 +101,7 @@ static enum seam_status dump_base(const struct seam_buf *file, const char *path,
     hnsw_base_layout(&b, &l);
     seam_buf_printf(out, "base file %016" PRIx64 " of a vector index, version %u\n", b.seq,
                     (unsigned)hnsw_base_format.version);
+    assert(b.o.dim >= HNSW_DIM_MIN && b.o.m >= HNSW_M_MIN);
     dump_owner(&b.owner, out);
     dump_options(&b.o, out);
     seam_buf_printf(out,
@@ -138,6 +145,7 @@ static enum seam_status dump_journal(const struct seam_buf *file, const char *pa
     if (st != SEAM_OK) return st;
     seam_buf_printf(out, "journal %016" PRIx64 " of a vector index, version %u\n", h.file_id,
                     (unsigned)hnsw_journal_format.version);
+    assert(at <= file->size);
     dump_owner(&h.owner, out);
     while ((st = hnsw_batch_head_read(file->data + at, file->size - (size_t)at, at, h.file_id,
                                       number, path, &b, f)) == SEAM_OK) {
@@ -187,6 +195,7 @@ static enum seam_status dump_manifest(struct seam_io *io, const char *path, stru
     dump_owner(&s.owner, out);
     dump_options(&s.o, out);
     if (s.default_recall > 0) seam_buf_printf(out, "  pinned: recall %.4f\n", s.default_recall);
+    assert(s.point_count <= HNSW_POINTS_MAX);
     for (size_t i = 0; i < s.point_count; i++)
         seam_buf_printf(
             out,
@@ -201,6 +210,8 @@ enum seam_status hnsw_dump(struct seam_io *io, const char *path, bool verbose, s
 {
     struct seam_buf file = {0};
     enum seam_status st = seam_io_read_all(io, path, DUMP_MAX, &file, f);
+    assert(path != NULL);
+    assert(out != NULL);
 
     if (st == SEAM_OK && seam_manifest_is(file.data, file.size))
         st = dump_manifest(io, path, out, f);

@@ -8,12 +8,14 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/rng.h"
+#include "engine/base/walk.h"
 
 enum { DEFAULT_M = 16, DEFAULT_EF_CONSTRUCTION = 200 };
 
 void hnsw_spin_lock(struct hnsw *h, uint32_t node)
 {
     uint8_t *l = &h->spin[node & (LOCK_STRIPES - 1)];
+    SEAM_WALK(node < count_load(h));
 
     while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE) != 0)
         while (__atomic_load_n(l, __ATOMIC_RELAXED) != 0) sched_yield();
@@ -21,6 +23,7 @@ void hnsw_spin_lock(struct hnsw *h, uint32_t node)
 
 void hnsw_spin_unlock(struct hnsw *h, uint32_t node)
 {
+    SEAM_WALK(__atomic_load_n(&h->spin[node & (LOCK_STRIPES - 1)], __ATOMIC_RELAXED) == 1);
     __atomic_store_n(&h->spin[node & (LOCK_STRIPES - 1)], 0, __ATOMIC_RELEASE);
 }
 
@@ -48,11 +51,14 @@ enum seam_status hnsw_graph_options_check(const struct hnsw_options *o, struct s
 
 static size_t up(size_t n, size_t to)
 {
+    assert(to > 0);
     return (n + to - 1) / to * to;
 }
 
 static void set_strides(struct hnsw *h)
 {
+    assert(h->max0 == 2 * h->o.m);
+    assert(h->floats >= h->o.dim && h->floats % 16 == 0);
     h->links0.stride = up((size_t)h->max0 * 4, 64);
     h->upper.stride = up((size_t)h->o.m * 4, 16);
     h->vecs.stride = h->floats * 4;
@@ -65,6 +71,7 @@ enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_
 {
     struct hnsw *h = calloc(1, sizeof *h);
     enum seam_status st = SEAM_OK;
+    assert(o != NULL);
 
     assert(*out == NULL);
     if (h == NULL)
@@ -95,6 +102,8 @@ enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_
         hnsw_graph_free(h);
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
     }
+    assert(h->max0 <= DIST_BATCH);
+    assert(h->codes.stride % 64 == 0);
     *out = h;
     return SEAM_OK;
 }
@@ -102,6 +111,8 @@ enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_
 void hnsw_graph_clear(struct hnsw *h)
 {
     float *offset = h->quant.offset;
+    assert(h->published <= h->count);
+    assert(h->death_count <= h->death_cap);
 
     hnsw_blocks_free(&h->links0);
     hnsw_blocks_free(&h->upper);
@@ -130,6 +141,7 @@ void hnsw_graph_clear(struct hnsw *h)
 void hnsw_graph_free(struct hnsw *h)
 {
     hnsw_graph_clear(h);
+    assert(h->count == 0 && h->scratch == NULL);
     free(h->quant.offset);
     free(h->spin);
     pthread_rwlock_destroy(&h->gate);
@@ -147,6 +159,7 @@ uint64_t hnsw_graph_memory(const struct hnsw *h)
 static enum seam_status reserve_dirty(struct hnsw *h, size_t nodes, struct seam_fault *f)
 {
     uint8_t *d, *page;
+    assert(h->dirty_cap % DIRTY_PAGE == 0);
 
     if (nodes <= h->dirty_cap) return SEAM_OK;
     nodes = up(nodes, DIRTY_PAGE);
@@ -167,12 +180,14 @@ enum seam_status hnsw_graph_reserve_locked(struct hnsw *h, size_t nodes, size_t 
                                            struct seam_fault *f)
 {
     enum seam_status st = hnsw_blocks_reserve(&h->nodes, nodes, f);
+    assert(nodes <= (size_t)HNSW_NODES_MAX + 1);
 
     if (st == SEAM_OK) st = hnsw_blocks_reserve(&h->links0, nodes, f);
     if (st == SEAM_OK) st = hnsw_blocks_reserve(&h->upper, upper, f);
     if (st == SEAM_OK) st = hnsw_blocks_reserve(&h->codes, nodes, f);
     if (st == SEAM_OK && has_vecs(h)) st = hnsw_blocks_reserve(&h->vecs, nodes, f);
     if (st == SEAM_OK) st = reserve_dirty(h, nodes, f);
+    assert(st != SEAM_OK || h->dirty_cap >= nodes);
     return st;
 }
 
@@ -198,6 +213,7 @@ enum seam_status hnsw_graph_reserve(struct hnsw *h, uint64_t nodes, uint64_t upp
         return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                               "%llu nodes need more than the memory budget of %llu bytes",
                               (unsigned long long)nodes, (unsigned long long)h->cfg.memory_max);
+    assert(nodes <= HNSW_NODES_MAX);
     pthread_rwlock_wrlock(&h->gate);
     st = hnsw_graph_reserve_locked(h, (size_t)nodes, (size_t)upper, f);
     pthread_rwlock_unlock(&h->gate);
@@ -212,7 +228,9 @@ unsigned hnsw_graph_level(const struct hnsw *h, uint64_t key, seam_lsn_t lsn)
     uint64_t r = (seam_splitmix64(&state), seam_splitmix64(&state));
     double u = ((double)(r >> 11) + 1) * 0x1p-53; /* (0, 1] */
     double level = -log(u) * h->level_scale;
+    assert(h->level_scale > 0);
 
+    assert(level >= 0);
     return level >= HNSW_LEVEL_MAX ? HNSW_LEVEL_MAX : (unsigned)level;
 }
 
@@ -221,6 +239,8 @@ uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsig
 {
     uint32_t id = h->count;
     struct hnsw_node *n = node_at(h, id);
+    assert(level <= HNSW_LEVEL_MAX);
+    assert(vec != NULL);
 
     assert(has_room(h, (uint64_t)id + 1, (uint64_t)h->upper_count + level));
     *n = (struct hnsw_node){key, birth, SEAM_LSN_MAX, h->upper_count, (uint8_t)level, {0}};
@@ -237,6 +257,8 @@ uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsig
 void hnsw_graph_kill(struct hnsw *h, uint32_t node, seam_lsn_t lsn)
 {
     struct hnsw_node *n = node_at(h, node);
+    assert(node < h->count);
+    assert(h->dead < h->count);
 
     assert(n->death == SEAM_LSN_MAX);
     __atomic_store_n(&n->death, lsn, __ATOMIC_RELAXED);

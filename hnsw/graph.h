@@ -99,6 +99,14 @@ static inline uint32_t cand_node(cand_t c)
     return (uint32_t)c >> 1;
 }
 
+/* For the walks of a debug build: no candidate stands before a nearer one. */
+static inline bool cands_ascend(const cand_t *a, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (a[i] < a[i - 1]) return false;
+    return true;
+}
+
 struct hnsw_probe {     /* what is searched for */
     const float *vec;   /* aligned, padded; NULL when walking lossless codes */
     const int8_t *code; /* signed query code; NULL = walk floats */

@@ -1,14 +1,17 @@
 /* health - who is reached from where, counted. */
 #include "hnsw/health.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/bitset.h"
+#include "engine/base/walk.h"
 
 enum seam_status hnsw_health_reach(const struct hnsw *h, uint64_t *reached, struct seam_fault *f)
 {
     uint32_t *stack = malloc((h->count + 1ul) * sizeof *stack), depth = 0;
+    assert(h->entry == ENTRY_NONE || (uint32_t)h->entry < h->count);
 
     if (stack == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
@@ -19,6 +22,7 @@ enum seam_status hnsw_health_reach(const struct hnsw *h, uint64_t *reached, stru
         stack[depth++] = (uint32_t)h->entry;
     }
     while (depth > 0) {
+        SEAM_WALK(depth <= h->count);
         uint32_t at = stack[--depth];
 
         for (unsigned l = 0; l <= node_at(h, at)->level; l++) {
@@ -38,6 +42,7 @@ enum seam_status hnsw_health_reach(const struct hnsw *h, uint64_t *reached, stru
 
 void hnsw_health_in_links(const struct hnsw *h, uint32_t *in_links)
 {
+    assert(h->count <= HNSW_NODES_MAX);
     memset(in_links, 0, h->count * sizeof *in_links);
     for (uint32_t i = 0; i < h->count; i++) {
         const uint32_t *list = links0_at(h, i);
@@ -74,6 +79,7 @@ enum seam_status hnsw_health_measure(const struct hnsw *h, struct hnsw_health *o
         out->degree[list_count(links0_at(h, i), h->max0)]++;
         out->in_degree[in_links[i] < HNSW_DEGREE_BINS ? in_links[i] : HNSW_DEGREE_BINS - 1]++;
     }
+    assert(out->reachable <= out->live);
     free(in_links);
     free(reached);
     return st;

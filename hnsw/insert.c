@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "hnsw/graph.h"
 
 enum {
@@ -25,6 +26,7 @@ static bool is_diverse(const struct hnsw *h, struct hnsw_scratch *s, cand_t c,
 {
     struct hnsw_probe p;
     int32_t keys[PROBE_CHUNK];
+    assert(n <= DIST_BATCH);
 
     if (n == 0) return true;
     p = hnsw_probe_node(h, s, cand_node(c));
@@ -52,23 +54,28 @@ size_t hnsw_select_neighbours(const struct hnsw *h, struct hnsw_scratch *s, cons
                               size_t n, size_t m, uint32_t *out)
 {
     size_t taken = 0;
+    assert(m <= DIST_BATCH);
 
     for (size_t i = 0; i < n && taken < m; i++) {
         if (i + 2 < n) prefetch_node(h, cand_node(cands[i + 2]));
         if (is_diverse(h, s, cands[i], out, taken)) out[taken++] = cand_node(cands[i]);
     }
+    assert(taken <= m && taken <= n);
     return taken;
 }
 
 void hnsw_list_write(uint32_t *list, uint32_t max, const uint32_t *ids, size_t n)
 {
+    assert(max <= DIST_BATCH);
     assert(n <= max);
     for (size_t i = 0; i < n; i++) link_store(list + i, ids[i]);
     for (size_t i = n; i < max; i++) link_store(list + i, LINK_NONE);
+    SEAM_WALK(list_count(list, max) == n);
 }
 
 static void sort_cands(cand_t *a, size_t n)
 {
+    assert(n <= DIST_BATCH + 1);
     for (size_t i = 1; i < n; i++) {
         cand_t c = a[i];
         size_t j = i;
@@ -89,6 +96,8 @@ static bool list_prune(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsi
     struct hnsw_probe p = hnsw_probe_node(h, s, at);
     bool kept = false;
     size_t n;
+    assert(max <= DIST_BATCH);
+    SEAM_WALK(list_count(list, max) == max);
 
     memcpy(ids, list, max * sizeof *ids);
     hnsw_measure(h, &p, ids, max, INT32_MAX, keys);
@@ -98,6 +107,7 @@ static bool list_prune(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsi
     sort_cands(cands, max + 1);
     n = hnsw_select_neighbours(h, s, cands, max + 1, max, out);
     for (size_t i = 0; i < n; i++) kept |= out[i] == node;
+    assert(n > 0 && n <= max);
     hnsw_list_write(list, max, out, n);
     SEAM_TRACE(h->cfg.trace, "hnsw", "links_prune", SEAM_TI("node", at), SEAM_TI("level", level),
                SEAM_TI("from", max + 1), SEAM_TI("to", n), SEAM_TI("newcomer_kept", kept));
@@ -109,6 +119,7 @@ bool hnsw_list_add(struct hnsw *h, struct hnsw_scratch *s, uint32_t at, unsigned
 {
     uint32_t *list = list_at(h, at, level), max = list_max(h, level), n;
     bool added = true;
+    SEAM_WALK(node_at(h, at)->level >= level);
 
     assert(at != node);
     hnsw_spin_lock(h, at);
@@ -130,6 +141,8 @@ static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, un
 {
     uint32_t out[DIST_BATCH], *list = list_at(h, node, level), max = list_max(h, level), had;
     size_t n, all;
+    assert(found > 0);
+    assert(found <= s->sorted_cap);
 
     memcpy(s->sorted, s->pool, found * sizeof *s->sorted);
     all = n = hnsw_select_neighbours(h, s, s->sorted, found, h->o.m, out);
@@ -142,6 +155,7 @@ static void link_level(struct hnsw *h, struct hnsw_scratch *s, uint32_t node, un
         while (j < all && out[j] != list[i]) j++;
         if (j == all) out[all++] = list[i];
     }
+    assert(all <= max);
     hnsw_list_write(list, max, out, all);
     hnsw_spin_unlock(h, node);
     for (size_t i = 0; i < n; i++) hnsw_list_add(h, s, out[i], level, node);
@@ -157,6 +171,7 @@ static size_t drop_self(cand_t *a, size_t n, uint32_t node)
 
     for (size_t i = 0; i < n; i++)
         if (cand_node(a[i]) != node) a[m++] = a[i];
+    assert(m <= n);
     return m;
 }
 
@@ -168,6 +183,8 @@ enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scrat
     bool raises = entry == ENTRY_NONE || level > (unsigned)(entry >> 32);
     size_t ef = h->o.ef_construction;
     struct hnsw_probe p;
+    assert(node < count_load(h));
+    assert(level <= HNSW_LEVEL_MAX);
 
     if (!hnsw_scratch_pool(s, ef + 2) || !hnsw_scratch_sorted(s, ef + 2))
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
@@ -183,6 +200,8 @@ enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scrat
         raises = level > (unsigned)(entry >> 32);
         if (!raises) pthread_mutex_unlock(&h->entry_lock);
     }
+    assert(entry != ENTRY_NONE);
+    assert((uint32_t)entry < count_load(h));
     p = hnsw_probe_node(h, s, node);
     if (p.code != NULL) { /* code2 is needed for the candidates */
         memcpy(s->code, s->code2, h->codes.stride);

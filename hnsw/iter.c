@@ -26,6 +26,7 @@ struct hnsw_iter {
 static bool ready_push(struct hnsw_iter *it, cand_t c)
 {
     size_t i = it->ready_count;
+    assert(i <= it->ready_cap);
 
     if (i == it->ready_cap) {
         size_t cap = it->ready_cap == 0 ? 256 : it->ready_cap * 2;
@@ -46,6 +47,7 @@ static cand_t ready_pop(struct hnsw_iter *it)
 {
     cand_t top = it->ready[0], last = it->ready[--it->ready_count];
     size_t i = 0, n = it->ready_count;
+    assert(n < it->ready_cap);
 
     while (2 * i + 1 < n) {
         size_t c = 2 * i + 1;
@@ -63,6 +65,7 @@ static cand_t ready_pop(struct hnsw_iter *it)
 static bool iter_measure(struct hnsw_iter *it, const uint32_t *ids, size_t n)
 {
     int32_t keys[DIST_BATCH];
+    assert(n <= DIST_BATCH);
 
     hnsw_measure(it->h, &it->p, ids, n, INT32_MAX, keys);
     it->s->stats.distances += (uint32_t)n;
@@ -90,6 +93,7 @@ static bool iter_hop(struct hnsw_iter *it)
         seam_bitset_set(it->s->visited, id);
         ids[n++] = id;
     }
+    assert(n <= it->h->max0);
     it->s->stats.hops++;
     return iter_measure(it, ids, n);
 }
@@ -98,6 +102,7 @@ static bool iter_scan(struct hnsw_iter *it)
 {
     uint32_t ids[DIST_BATCH], count = count_load(it->h);
     size_t n = 0;
+    assert(!it->scanned || count == 0);
 
     it->scanned = true;
     for (uint32_t id = 0; id < count; id++) {
@@ -109,6 +114,7 @@ static bool iter_scan(struct hnsw_iter *it)
             n = 0;
         }
     }
+    assert(n < DIST_BATCH);
     it->s->heap_count = 0; /* nothing is left to discover */
     return iter_measure(it, ids, n) && (it->s->heap_count = 0, true);
 }
@@ -119,6 +125,8 @@ enum seam_status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_que
     struct hnsw_iter *it = calloc(1, sizeof *it);
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     enum seam_status st = SEAM_OK;
+    assert(q != NULL);
+    assert(out != NULL);
 
     if (it == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
@@ -154,6 +162,7 @@ enum seam_status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_que
 static enum seam_status iter_fill(struct hnsw_iter *it, size_t k)
 {
     size_t want = k + it->q.ef;
+    assert(it->q.ef > 0);
 
     while (it->s->heap_count > 0 && it->ready_count < want)
         if (!iter_hop(it)) return SEAM_NOMEM;
@@ -167,6 +176,7 @@ enum seam_status hnsw_iter_next(struct hnsw_iter *it, struct hnsw_hit *hits, siz
                                 size_t *count, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(hits != NULL || k == 0);
 
     *count = 0;
     if (k == 0)
@@ -207,6 +217,7 @@ enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, fl
     struct hnsw_hit page[PAGE];
     bool inside = true;
     enum seam_status st;
+    assert(hits != NULL || max == 0);
 
     *count = 0;
     if (first.k == 0) first.k = 1;
@@ -220,6 +231,7 @@ enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, fl
             if (inside) hits[(*count)++] = page[i];
         }
     }
+    assert(*count <= max);
     if (it != NULL && stats != NULL) *stats = it->s->stats;
     hnsw_iter_close(it);
     return st == SEAM_END ? SEAM_OK : st;
@@ -241,6 +253,7 @@ static enum seam_status gate_with_keymap(struct hnsw *h, struct seam_fault *f)
         if (st != SEAM_OK) return st;
         pthread_rwlock_rdlock(&h->gate);
     }
+    assert(h->keymap_size > 0);
     return SEAM_OK;
 }
 
@@ -250,6 +263,7 @@ enum seam_status hnsw_get(const struct hnsw *handle, uint64_t key, float *vector
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     enum seam_status st = gate_with_keymap(h, f);
     uint32_t node;
+    assert(vector != NULL);
 
     if (st != SEAM_OK) return st;
     node = hnsw_keymap_find(h, key);
@@ -267,6 +281,7 @@ enum seam_status hnsw_as_stored(const struct hnsw *h, const float *vector, float
 {
     float prepared[HNSW_DIM_MAX + 16];
     enum seam_status st = hnsw_vector_prepare(h, vector, prepared, f);
+    assert(vector != NULL && out != NULL);
 
     for (uint32_t d = 0; st == SEAM_OK && d < h->o.dim; d++)
         out[h->order != NULL ? h->order[d] : d] = prepared[d];
@@ -280,6 +295,7 @@ hnsw_each(const struct hnsw *handle,
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
     float *vec = malloc(h->o.dim * sizeof *vec);
     bool on = true;
+    assert(fn != NULL);
 
     if (vec == NULL) return SEAM_NOMEM;
     pthread_rwlock_rdlock(&h->gate);

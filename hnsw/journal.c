@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/crc32c.h"
+#include "engine/base/walk.h"
 
 enum { BATCH_MAGIC = 0x424a4e48, FLAG_RETRAINED = 1 }; /* "HNJB" */
 /* A batch's head. */
@@ -36,6 +37,7 @@ static void put_params(const struct hnsw *h, struct seam_buf *out)
 {
     float scale = h->quant.scale;
     uint32_t bits;
+    assert(h->quant.trained);
 
     memcpy(&bits, &scale, 4);
     seam_buf_u32(out, h->quant.lossless);
@@ -47,6 +49,8 @@ static void put_params(const struct hnsw *h, struct seam_buf *out)
 static void put_node(const struct hnsw *h, uint32_t i, struct seam_buf *out)
 {
     const struct hnsw_node *n = node_at(h, i);
+    assert(i < h->count);
+    assert(n->level <= HNSW_LEVEL_MAX);
 
     seam_buf_u64(out, n->key);
     seam_buf_u64(out, n->birth);
@@ -60,11 +64,13 @@ static void put_node(const struct hnsw *h, uint32_t i, struct seam_buf *out)
 static uint32_t put_lists(const struct hnsw *h, uint32_t i, struct seam_buf *out)
 {
     unsigned level = node_at(h, i)->level;
+    assert(level <= HNSW_LEVEL_MAX);
 
     for (unsigned l = 0; l <= level; l++) {
         const uint32_t *list = list_at(h, i, l);
         uint32_t n = list_count(list, list_max(h, l));
 
+        assert(n <= list_max(h, l));
         seam_buf_u32(out, i);
         seam_buf_u16(out, (uint16_t)l);
         seam_buf_u16(out, (uint16_t)n);
@@ -76,6 +82,7 @@ static uint32_t put_lists(const struct hnsw *h, uint32_t i, struct seam_buf *out
 static uint32_t put_dirty_lists(const struct hnsw *h, struct seam_buf *out)
 {
     uint32_t lists = 0;
+    assert(h->dirty_cap % DIRTY_PAGE == 0);
 
     /* A graph that was just opened and only lost nodes has no flags yet. */
     for (uint32_t page = 0; page * DIRTY_PAGE < h->count && page < h->dirty_cap / DIRTY_PAGE;
@@ -94,6 +101,9 @@ enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t seq, uint64_t 
                                    struct seam_fault *f)
 {
     uint32_t lists;
+    assert(h->published <= h->count);
+    assert(h->death_count <= h->death_cap);
+    assert(applied_lsn >= h->applied_lsn);
 
     seam_buf_clear(out);
     seam_buf_extend(out, BATCH_HEADER);
@@ -128,11 +138,13 @@ uint64_t hnsw_batch_payload_size(const uint8_t *batch)
 
 void hnsw_batch_seal(uint8_t *batch, size_t n, uint64_t seq)
 {
+    assert(n >= BATCH_HEADER);
     seam_put_u32(batch + AT_CRC, seam_crc32c((uint32_t)seq, batch + AT_SIZE, n - AT_SIZE));
 }
 
 void hnsw_batch_done(struct hnsw *h)
 {
+    assert(h->published <= h->count);
     h->published = h->count;
     h->death_count = 0;
     h->requantized = h->wants_base = false;
@@ -141,6 +153,7 @@ void hnsw_batch_done(struct hnsw *h)
         h->dirty_page[page] = 0;
         memset(h->dirty + page * DIRTY_PAGE, 0, DIRTY_PAGE);
     }
+    assert(h->death_count == 0 && !h->requantized);
 }
 
 /* ---- reading ---- */
@@ -148,6 +161,7 @@ enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, u
                                       uint64_t number, const char *path,
                                       struct hnsw_batch_head *out, struct seam_fault *f)
 {
+    assert(p != NULL || n == 0);
     if (n < BATCH_HEADER) return SEAM_END;
     *out = (struct hnsw_batch_head){.size = seam_get_u64(p + AT_SIZE),
                                     .number = seam_get_u64(p + AT_NUMBER),
@@ -184,18 +198,22 @@ struct parts {
 
 static unsigned new_level(const struct parts *p, uint32_t i)
 {
+    SEAM_WALK(p->nodes != NULL);
     return seam_get_u32(p->nodes + (size_t)i * p->node_size + 16);
 }
 
 static unsigned level_after(const struct hnsw *h, const struct hnsw_batch_head *b,
                             const struct parts *p, uint32_t i)
 {
+    SEAM_WALK(i < b->first + b->nodes);
     return i < b->first ? node_at(h, i)->level : new_level(p, i - b->first);
 }
 
 static enum seam_status bad(const struct parts *p, const uint8_t *where, const char *path,
                             struct seam_fault *f, const char *what)
 {
+    assert(where >= p->payload);
+    assert(what != NULL);
     return seam_fault_set(f, SEAM_CORRUPT, path, p->at + (uint64_t)(where - p->payload), "%s",
                           what);
 }
@@ -207,6 +225,7 @@ static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *
     struct seam_reader r = seam_reader_of(payload, (size_t)b->size);
     uint32_t flags = seam_read_u32(&r);
     uint32_t bits;
+    assert(payload != NULL || b->size == 0);
 
     *p = (struct parts){.lossless = h->quant.lossless, .at = at, .payload = payload};
     p->retrained = (flags & FLAG_RETRAINED) != 0;
@@ -222,6 +241,7 @@ static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *
     p->deaths = seam_read_bytes(&r, (size_t)b->deaths * 12);
     p->lists_size = seam_reader_left(&r);
     p->lists = seam_read_bytes(&r, p->lists_size);
+    assert(p->node_size >= 20);
     if (r.bad || (flags & ~(uint32_t)FLAG_RETRAINED) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, at,
                               "the batch is shorter than its counts say");
@@ -231,6 +251,7 @@ static enum seam_status cut(const struct hnsw *h, const struct hnsw_batch_head *
 static enum seam_status check_params(const struct hnsw *h, const struct parts *p, const char *path,
                                      struct seam_fault *f)
 {
+    assert(h->quant.offset != NULL);
     if (!p->retrained) return SEAM_OK;
     if (h->o.quant != HNSW_I8 || !isfinite(p->scale) || p->scale <= 0 ||
         (p->lossless && (h->o.metric != HNSW_L2 || p->scale != 1)))
@@ -246,6 +267,7 @@ static enum seam_status check_nodes(const struct hnsw *h, const struct hnsw_batc
                                     struct parts *p, const char *path, struct seam_fault *f)
 {
     uint64_t total = (uint64_t)b->first + b->nodes;
+    assert(p->upper == 0);
 
     if (b->first != h->count || total > HNSW_NODES_MAX)
         return bad(p, p->payload, path, f, "the batch does not continue the nodes before it");
@@ -278,6 +300,7 @@ static enum seam_status check_lists(const struct hnsw *h, const struct hnsw_batc
 {
     struct seam_reader r = seam_reader_of(p->lists, p->lists_size);
     uint32_t total = b->first + b->nodes;
+    assert(b->first == h->count);
 
     for (uint32_t i = 0; i < b->lists; i++) {
         const uint8_t *where = r.pos;
@@ -305,6 +328,7 @@ static enum seam_status apply_params(struct hnsw *h, const struct parts *p, stru
     if (!p->retrained) return SEAM_OK;
     if (h->quant.lossless) st = hnsw_quant_unlossless(h, f);
     if (st != SEAM_OK) return st;
+    assert(!h->quant.lossless);
     memcpy(h->quant.offset, p->offset, h->o.dim * sizeof(float));
     h->quant.scale = p->scale;
     h->quant.trained_on = p->trained_on;
@@ -319,6 +343,7 @@ static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head
                                     const struct parts *p, struct seam_fault *f)
 {
     float *vec = calloc(h->floats, sizeof *vec);
+    assert(b->first == h->count);
 
     if (vec == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
@@ -329,6 +354,7 @@ static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head
             vec[d] = p->lossless ? (float)n[20 + d] : seam_get_f32(n + 20 + d * 4);
         hnsw_graph_append(h, seam_get_u64(n), seam_get_u64(n + 8), seam_get_u32(n + 16), vec);
     }
+    assert(h->count == b->first + b->nodes);
     free(vec);
     return SEAM_OK;
 }
@@ -336,6 +362,7 @@ static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head
 static enum seam_status apply_deaths(struct hnsw *h, const struct hnsw_batch_head *b,
                                      const struct parts *p, const char *path, struct seam_fault *f)
 {
+    assert(h->count == b->first + b->nodes);
     for (uint32_t i = 0; i < b->deaths; i++) {
         const uint8_t *d = p->deaths + (size_t)i * 12;
         struct hnsw_node *n = hnsw_blocks_writable(&h->nodes, seam_get_u32(d));
@@ -364,6 +391,7 @@ static enum seam_status apply_lists(struct hnsw *h, const struct hnsw_batch_head
 
         if (list == NULL)
             return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for links");
+        assert(n <= list_max(h, level));
         memcpy(list, links, n * 4u);
         for (uint32_t j = n; j < list_max(h, level); j++) list[j] = LINK_NONE;
     }
@@ -390,6 +418,8 @@ enum seam_status hnsw_batch_apply(struct hnsw *h, const struct hnsw_batch_head *
     if (st == SEAM_OK) st = apply_deaths(h, b, &p, path, f);
     if (st == SEAM_OK) st = apply_lists(h, b, &p, f);
     if (st != SEAM_OK) return st;
+    assert(h->count == b->first + b->nodes);
+    assert(b->applied_lsn >= h->applied_lsn);
     h->entry = b->entry;
     h->applied_lsn = b->applied_lsn;
     h->wall_us = b->wall_us;

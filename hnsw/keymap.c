@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
+#include "engine/base/walk.h"
 #include "hnsw/graph.h"
 
 enum { KEYMAP_MIN = 64 };
@@ -12,6 +13,8 @@ enum { KEYMAP_MIN = 64 };
 static size_t slot_of(const struct hnsw *h, uint64_t key)
 {
     size_t mask = h->keymap_size - 1, i = (size_t)seam_hash64_u64(key) & mask;
+    SEAM_WALK(h->keymap_size > 0);
+    SEAM_WALK(h->keymap_used < h->keymap_size);
 
     while (h->keymap[i] != 0 && node_at(h, h->keymap[i] - 1)->key != key) i = (i + 1) & mask;
     return i;
@@ -23,6 +26,8 @@ enum seam_status hnsw_keymap_reserve(struct hnsw *h, size_t extra, struct seam_f
     size_t want = h->keymap_used + extra, size = h->keymap_size == 0 ? KEYMAP_MIN : h->keymap_size;
     uint32_t *old = h->keymap, *map;
     size_t old_size = h->keymap_size;
+    assert((h->keymap_size & (h->keymap_size - 1)) == 0);
+    assert(h->keymap_used <= h->keymap_size);
 
     while (size * 3 / 4 < want) size *= 2;
     if (size == old_size) return SEAM_OK;
@@ -34,6 +39,7 @@ enum seam_status hnsw_keymap_reserve(struct hnsw *h, size_t extra, struct seam_f
     h->keymap_size = size;
     for (size_t i = 0; i < old_size; i++)
         if (old[i] != 0) map[slot_of(h, node_at(h, old[i] - 1)->key)] = old[i];
+    assert(h->keymap_used * 4 <= size * 3);
     free(old);
     return SEAM_OK;
 }
@@ -42,6 +48,7 @@ enum seam_status hnsw_keymap_build(struct hnsw *h, struct seam_fault *f)
 {
     uint32_t count = count_load(h);
     enum seam_status st;
+    assert(dead_load(h) <= count);
 
     free(h->keymap);
     h->keymap = NULL;
@@ -65,6 +72,8 @@ uint32_t hnsw_keymap_find(const struct hnsw *h, uint64_t key)
 void hnsw_keymap_put(struct hnsw *h, uint64_t key, uint32_t node)
 {
     size_t i = slot_of(h, key);
+    assert(node < count_load(h));
+    assert(h->keymap_used < h->keymap_size);
 
     if (h->keymap[i] == 0) h->keymap_used++;
     h->keymap[i] = node + 1;
@@ -74,6 +83,7 @@ void hnsw_keymap_put(struct hnsw *h, uint64_t key, uint32_t node)
 void hnsw_keymap_remove(struct hnsw *h, uint64_t key)
 {
     size_t mask = h->keymap_size - 1, hole = slot_of(h, key), i = hole;
+    assert(h->keymap_used > 0);
 
     assert(h->keymap[hole] != 0);
     for (;;) {

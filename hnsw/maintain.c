@@ -39,6 +39,7 @@ struct repair {
 
 static size_t add_unique(uint32_t *ids, size_t n, size_t max, uint32_t id)
 {
+    assert(n <= max);
     for (size_t i = 0; i < n; i++)
         if (ids[i] == id) return n;
     if (n < max) ids[n++] = id;
@@ -61,6 +62,8 @@ static enum seam_status repair_list(struct repair *r, struct hnsw_scratch *s, ui
     uint32_t n = list_count(list, max), lost = 0;
     size_t count = 0;
     struct hnsw_probe p;
+    assert(max <= DIST_BATCH);
+    assert(!seam_bitset_get(r->purged, node));
 
     for (uint32_t i = 0; i < n; i++) lost += seam_bitset_get(r->purged, list[i]);
     if (lost == 0) return SEAM_OK;
@@ -85,6 +88,7 @@ static enum seam_status repair_list(struct repair *r, struct hnsw_scratch *s, ui
         hnsw_measure(h, &p, ids + i, m, INT32_MAX, keys);
         for (size_t j = 0; j < m; j++) s->sorted[i + j] = cand_make(keys[j], ids[i + j]);
     }
+    assert(count <= REPAIR_CANDS);
     qsort(s->sorted, count, sizeof *s->sorted, by_cand);
     hnsw_list_write(list, max, out, hnsw_select_neighbours(h, s, s->sorted, count, max, out));
     mark_dirty(h, node);
@@ -97,6 +101,8 @@ static enum seam_status repair_run(void *ctx, size_t begin, size_t end, int thre
 {
     struct repair *r = ctx;
     enum seam_status st = SEAM_OK;
+    assert(thread >= 0 && thread < SEAM_THREADS_MAX);
+    assert(end <= r->h->count);
 
     if (r->scratch[thread] == NULL && (r->scratch[thread] = hnsw_scratch_get(r->h)) == NULL)
         return SEAM_NOMEM;
@@ -113,6 +119,7 @@ static enum seam_status repair_all(struct hnsw *h, const uint64_t *purged, int t
 {
     struct repair *r = calloc(1, sizeof *r);
     enum seam_status st;
+    assert(purged != NULL);
 
     if (r == NULL) return SEAM_NOMEM;
     r->h = h;
@@ -133,6 +140,7 @@ static uint32_t order_plain(const struct hnsw *h, const uint64_t *purged, uint32
 
     for (uint32_t i = 0; i < h->count; i++)
         if (!seam_bitset_get(purged, i)) order[n++] = i;
+    assert(n <= h->count);
     return n;
 }
 
@@ -140,6 +148,7 @@ static uint32_t order_by_walk(const struct hnsw *h, const uint64_t *purged, uint
                               uint64_t *seen)
 {
     uint32_t n = 0, head = 0, next_root = 0;
+    assert((uint32_t)h->entry < h->count);
 
     memcpy(seen, purged, seam_bitset_words(h->count) * sizeof *seen);
     for (;;) {
@@ -170,6 +179,8 @@ static void copy_node(const struct hnsw *from, struct hnsw *to, uint32_t old,
 {
     const struct hnsw_node *n = node_at(from, old);
     uint32_t id = to->count++;
+    assert(old < from->count);
+    assert(n->level <= HNSW_LEVEL_MAX);
 
     *node_at(to, id) = *n;
     node_at(to, id)->upper = to->upper_count;
@@ -196,6 +207,7 @@ static uint64_t highest(const struct hnsw *h)
 
         if (entry == ENTRY_NONE || level > entry >> 32) entry = level << 32 | i;
     }
+    assert((h->count == 0) == (entry == ENTRY_NONE));
     return entry;
 }
 
@@ -205,6 +217,8 @@ static enum seam_status compact(const struct hnsw *h, struct hnsw *to, const uin
     uint32_t *renumbered = malloc((h->count + 1ul) * sizeof *renumbered);
     uint64_t upper = 0;
     enum seam_status st;
+    assert(n <= h->count);
+    assert(to->count == 0);
 
     if (renumbered == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber");
@@ -223,6 +237,7 @@ static enum seam_status compact(const struct hnsw *h, struct hnsw *to, const uin
                         ? highest(to)
                         : (h->entry >> 32) << 32 | renumbered[(uint32_t)h->entry];
     }
+    assert(st != SEAM_OK || (to->count == n && to->upper_count == upper));
     free(renumbered);
     return st;
 }
@@ -236,6 +251,8 @@ static void adopt(struct hnsw *h, struct hnsw *from)
                                     &from->nodes};
     uint16_t *order = h->order;
     bool build_codes = h->build_codes;
+    assert(h->o.dim == from->o.dim);
+    assert(from->store == NULL);
 
     h->order = NULL;
     hnsw_graph_clear(h);
@@ -257,11 +274,13 @@ static void adopt(struct hnsw *h, struct hnsw *from)
     h->upper_count = from->upper_count;
     h->dead = from->dead;
     h->entry = from->entry;
+    assert(h->published == h->count && h->death_count == 0);
 }
 
 /* ---- 3 orphans ---- */
 static bool list_names(const uint32_t *list, uint32_t count, uint32_t node)
 {
+    assert(count <= DIST_BATCH);
     for (uint32_t i = 0; i < count; i++)
         if (list[i] == node) return true;
     return false;
@@ -274,12 +293,14 @@ static void adopt_orphan(struct hnsw *h, struct hnsw_scratch *s, uint32_t orphan
 {
     struct hnsw_probe p = hnsw_probe_node(h, s, orphan);
     size_t n, done = 0;
+    assert(!seam_bitset_get(reached, orphan));
 
     if (p.code != NULL) {
         memcpy(s->code, s->code2, h->codes.stride);
         p.code = s->code;
     }
     n = hnsw_walk(h, s, &p, hnsw_descend(h, s, &p, 0), 0, ORPHAN_EF, 0, 0);
+    assert(n <= ORPHAN_EF + 1);
     for (int pass = 0; pass < 2 && done == 0; pass++) {
         for (size_t i = 0; i < n && done == 0; i++) {
             uint32_t at = cand_node(s->pool[i]), *list = links0_at(h, at), spare = 0;
@@ -315,6 +336,7 @@ enum seam_status hnsw_adopt_orphans(struct hnsw *h, uint64_t *orphans, struct se
             ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to find orphans")
             : SEAM_OK;
     bool more = st == SEAM_OK && h->count > 0;
+    assert(orphans != NULL);
 
     for (int round = 0; more && round < ORPHAN_ROUNDS; round++) {
         more = false;
@@ -348,6 +370,7 @@ static uint64_t mark_purged(const struct hnsw *h, seam_lsn_t retain, uint64_t *p
         seam_bitset_set(purged, i);
         n++;
     }
+    assert(n <= dead_load(h));
     return n;
 }
 
@@ -362,6 +385,8 @@ static enum seam_status rebuild(struct hnsw *h, const struct hnsw_maintain_optio
         order == NULL || seen == NULL
             ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to renumber")
             : SEAM_OK;
+    assert(purged != NULL);
+    assert(r->purged <= h->count);
 
     if (st == SEAM_OK && r->purged > 0) {
         st = repair_all(h, purged, o->threads, &r->repaired);
@@ -387,6 +412,7 @@ enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_option
     struct hnsw_maintain_report own;
     uint64_t *purged = NULL;
     enum seam_status st = SEAM_OK;
+    assert(o != NULL);
 
     if (r == NULL) r = &own;
     *r = (struct hnsw_maintain_report){0};
@@ -401,6 +427,7 @@ enum seam_status hnsw_maintain(struct hnsw *h, const struct hnsw_maintain_option
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to maintain");
     pthread_rwlock_wrlock(&h->gate);
     r->purged = mark_purged(h, o->retain_lsn, purged);
+    assert(r->purged <= dead_load(h));
     if (r->purged > 0 || o->force || o->reorder || hnsw_wants_maintain(h)) {
         st = rebuild(h, o, purged, r, f);
         if (st == SEAM_OK) {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/walk.h"
 #include "hnsw/graph.h"
 
 enum { TRAIN_ROWS_MAX = 20000, TRAIN_BINS = 4096, CODE_ZERO = 128 };
@@ -20,6 +21,7 @@ enum { TRAIN_ROWS_MAX = 20000, TRAIN_BINS = 4096, CODE_ZERO = 128 };
 
 bool hnsw_quant_is_bytes(const float *vec, uint32_t dim)
 {
+    SEAM_WALK(dim <= HNSW_DIM_MAX);
     for (uint32_t d = 0; d < dim; d++)
         if (!(vec[d] >= 0 && vec[d] <= 255) || vec[d] != (float)(int)vec[d]) return false;
     return true;
@@ -28,6 +30,8 @@ bool hnsw_quant_is_bytes(const float *vec, uint32_t dim)
 static void set_means(struct hnsw *h, const float *rows, size_t n, size_t step, size_t stride)
 {
     double count = (double)((n + step - 1) / step);
+    assert(n > 0 && step > 0);
+    assert(stride >= h->o.dim);
 
     for (uint32_t d = 0; d < h->o.dim; d++) {
         double sum = 0;
@@ -44,6 +48,7 @@ static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t
 {
     uint64_t bin[TRAIN_BINS] = {0}, total = 0, seen = 0;
     float most = 0;
+    assert(n > 0 && step > 0);
 
     for (size_t i = 0; i < n; i += step)
         for (uint32_t d = 0; d < h->o.dim; d++) {
@@ -59,6 +64,7 @@ static float deviation(const struct hnsw *h, const float *rows, size_t n, size_t
             bin[(size_t)(v / most * (TRAIN_BINS - 1))]++;
             total++;
         }
+    assert(total > 0);
     for (size_t b = 0; b < TRAIN_BINS; b++) {
         seen += bin[b];
         if ((double)seen >= TRAIN_KEEP * (double)total) return most * (float)(b + 1) / TRAIN_BINS;
@@ -71,6 +77,7 @@ enum seam_status hnsw_quant_train(struct hnsw *h, const float *rows, size_t n, s
 {
     size_t step = n / TRAIN_ROWS_MAX + 1;
     bool bytes = h->o.metric == HNSW_L2 && h->o.quant == HNSW_I8;
+    assert(stride >= h->o.dim);
 
     (void)f;
     assert(n > 0);
@@ -104,6 +111,8 @@ void hnsw_quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
 {
     float inverse = 1 / h->quant.scale;
     int32_t squares = 0, sum = 0;
+    assert(h->codes.stride >= h->o.dim + CODE_CONSTANTS);
+    SEAM_WALK(h->quant.trained);
 
     memset(code, 0, h->codes.stride);
     for (uint32_t d = 0; d < h->o.dim; d++) {
@@ -120,6 +129,8 @@ void hnsw_quant_encode(const struct hnsw *h, const float *vec, uint8_t *code)
 
 void hnsw_quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
 {
+    assert(h->quant.trained);
+    assert(h->floats >= h->o.dim);
     for (uint32_t d = 0; d < h->o.dim; d++)
         vec[d] = h->quant.offset[d] + h->quant.scale * (float)code[d];
     for (size_t d = h->o.dim; d < h->floats; d++) vec[d] = 0;
@@ -128,6 +139,7 @@ void hnsw_quant_decode(const struct hnsw *h, const uint8_t *code, float *vec)
 enum seam_status hnsw_quant_encode_all(struct hnsw *h, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(h->quant.trained);
 
     if (h->codes.stride == 0) h->codes.stride = code_stride(h->o.dim);
     st = hnsw_blocks_reserve(&h->codes, h->nodes.count * BLOCK_NODES, f);
@@ -144,6 +156,7 @@ enum seam_status hnsw_quant_encode_all(struct hnsw *h, struct seam_fault *f)
 enum seam_status hnsw_quant_unlossless(struct hnsw *h, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(h->codes.stride > 0);
 
     assert(h->quant.lossless);
     st = hnsw_blocks_reserve(&h->vecs, h->nodes.count * BLOCK_NODES, f);
@@ -160,6 +173,7 @@ enum seam_status hnsw_quant_requantize(struct hnsw *h, struct seam_fault *f)
     enum seam_status st;
     bool bytes = h->o.metric == HNSW_L2;
     float *rows;
+    assert(h->count > 0);
 
     if (h->quant.lossless && (st = hnsw_quant_unlossless(h, f)) != SEAM_OK) return st;
     rows = malloc((h->count / step + 1) * h->floats * sizeof *rows);
@@ -170,6 +184,7 @@ enum seam_status hnsw_quant_requantize(struct hnsw *h, struct seam_fault *f)
         bytes = hnsw_quant_is_bytes(vec_at(h, i), h->o.dim);
     for (uint32_t i = 0; i < h->count; i += (uint32_t)step)
         memcpy(rows + n++ * h->floats, vec_at(h, i), h->floats * sizeof *rows);
+    assert(n > 0 && n <= h->count / step + 1);
     st = hnsw_quant_train(h, rows, n, h->floats, f);
     free(rows);
     if (st != SEAM_OK) return st;
@@ -192,6 +207,7 @@ struct spread {
 static int by_spread(const void *a, const void *b)
 {
     const struct spread *x = a, *y = b;
+    SEAM_WALK(x->dim != y->dim || a == b);
 
     if (x->variance != y->variance) return x->variance > y->variance ? -1 : 1;
     return x->dim < y->dim ? -1 : 1;
@@ -237,6 +253,8 @@ enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, floa
                                      struct seam_fault *f)
 {
     double norm = 0;
+    assert(in != NULL && out != NULL);
+    assert(in != out);
 
     for (uint32_t d = 0; d < h->o.dim; d++) {
         if (!isfinite(in[d]))
@@ -263,6 +281,8 @@ enum seam_status hnsw_vector_prepare(const struct hnsw *h, const float *in, floa
 
 void hnsw_vector_stored(const struct hnsw *h, uint32_t node, float *out)
 {
+    assert(node < count_load(h));
+    assert(out != NULL);
     for (uint32_t d = 0; d < h->o.dim; d++) {
         float v = has_vecs(h) ? vec_at(h, node)[d]
                               : h->quant.offset[d] + h->quant.scale * (float)code_at(h, node)[d];
@@ -277,6 +297,7 @@ struct hnsw_probe hnsw_probe_query(const struct hnsw *h, struct hnsw_scratch *s)
     struct hnsw_probe p = {.vec = s->vec};
     float inverse;
     int32_t squares = 0, sum = 0;
+    assert(s->vec != NULL);
 
     if (!walks_codes(h)) return p;
     inverse = 1 / h->quant.scale;
@@ -297,6 +318,8 @@ struct hnsw_probe hnsw_probe_node(const struct hnsw *h, struct hnsw_scratch *s, 
     struct hnsw_probe p = {0};
     const uint8_t *u;
     uint32_t sum;
+    SEAM_WALK(node < count_load(h));
+    SEAM_WALK(has_vecs(h) || walks_codes(h));
 
     if (has_vecs(h)) p.vec = vec_at(h, node);
     if (!walks_codes(h)) return p;
@@ -313,6 +336,7 @@ struct hnsw_probe hnsw_probe_node(const struct hnsw *h, struct hnsw_scratch *s, 
 float hnsw_quant_distance(const struct hnsw *h, const struct hnsw_probe *p, int32_t key)
 {
     float unit = h->quant.scale * h->quant.scale;
+    assert(p->code == NULL || h->quant.trained);
 
     if (p->code == NULL)
         return h->o.metric == HNSW_COSINE ? 1 + dist_of_key(key) : dist_of_key(key);

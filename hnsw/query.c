@@ -16,6 +16,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/base/thread.h"
+#include "engine/base/walk.h"
 #include "hnsw/query.h"
 
 enum { SAMPLE = 256, DEFAULT_EF = 64, SEEDS = 8, PLAIN_PERCENT = 35, RERANK_MIN = 16 };
@@ -31,6 +32,7 @@ bool hnsw_selector_takes(const struct hnsw_selector *sel, const struct hnsw_node
 {
     const struct hnsw_filter *f = sel->filter;
     size_t lo = 0, hi;
+    SEAM_WALK(sel->moment < SEAM_LSN_MAX);
 
     if (!node_alive(n, sel->moment)) return false;
     if (f == NULL) return true;
@@ -53,6 +55,7 @@ static double sample(const struct hnsw *h, const struct hnsw_selector *sel, uint
                      size_t *seed_count)
 {
     uint32_t count = count_load(h), tried = count < SAMPLE ? count : SAMPLE, hit = 0;
+    assert(seeds != NULL);
 
     *seed_count = 0;
     for (uint32_t i = 0; i < tried; i++) {
@@ -62,6 +65,7 @@ static double sample(const struct hnsw *h, const struct hnsw_selector *sel, uint
         hit++;
         if (*seed_count < SEEDS) seeds[(*seed_count)++] = id;
     }
+    assert(hit <= tried && *seed_count <= SEEDS);
     return tried == 0 ? 0 : (double)hit / tried;
 }
 
@@ -71,6 +75,8 @@ static enum hnsw_regime choose(const struct hnsw *h, const struct hnsw_query *q,
                                size_t ef)
 {
     double matches = share * count_load(h), walk_cost = 12.0 * (double)ef;
+    assert(share >= 0 && share <= 1);
+    assert(ef > 0);
 
     if (q->regime != HNSW_AUTO) return q->regime;
     if (q->filter != NULL && q->filter->keys != NULL) matches = (double)q->filter->key_count;
@@ -81,6 +87,8 @@ static enum hnsw_regime choose(const struct hnsw *h, const struct hnsw_query *q,
 /* ---- exact ---- */
 static bool exact_push(struct hnsw_scratch *s, cand_t c, size_t k)
 {
+    SEAM_WALK(s->heap_count <= k);
+    SEAM_WALK(k > 0);
     /* The k best in s->heap, complemented: the worst is at the root.                                 */
     if (s->heap_count == k) {
         if (c >= ~s->heap[0]) return true;
@@ -96,6 +104,7 @@ static enum seam_status exact_scan(const struct hnsw *h, struct hnsw_scratch *s,
     uint32_t ids[DIST_BATCH], count = count_load(h);
     int32_t keys[DIST_BATCH];
     size_t n = 0;
+    assert(k > 0);
 
     s->heap_count = 0;
     for (uint32_t id = 0; id <= count; id++) {
@@ -110,6 +119,8 @@ static enum seam_status exact_scan(const struct hnsw *h, struct hnsw_scratch *s,
         if (id < count && hnsw_selector_takes(sel, node_at(h, id))) ids[n++] = id;
     }
     if (!hnsw_scratch_pool(s, s->heap_count + 1)) return SEAM_NOMEM;
+    assert(s->heap_count <= k);
+    assert(n == 0);
     *found = s->heap_count;
     for (size_t i = s->heap_count; i-- > 0;) s->pool[i] = ~hnsw_heap_pop(s);
     return SEAM_OK;
@@ -140,6 +151,7 @@ static size_t gather_plain(const struct hnsw *h, struct hnsw_scratch *s, uint32_
         seam_bitset_set(s->visited, id);
         ids[n++] = id;
     }
+    assert(n <= h->max0);
     return n;
 }
 
@@ -168,6 +180,7 @@ static size_t gather_two_hop(const struct hnsw *h, struct hnsw_scratch *s,
             ids[n++] = id;
         }
     }
+    assert(n <= DIST_BATCH);
     return n;
 }
 
@@ -184,6 +197,8 @@ static void result_insert(struct guided *g, cand_t c)
 {
     cand_t *a = g->s->pool;
     size_t at;
+    SEAM_WALK(g->found <= g->ef);
+    SEAM_WALK(g->found < g->s->pool_cap);
 
     if (g->found == g->ef) {
         if (c >= a[g->found - 1]) return;
@@ -198,6 +213,8 @@ static void result_insert(struct guided *g, cand_t c)
 static bool consider(struct guided *g, const uint32_t *ids, size_t n, bool all_match)
 {
     int32_t keys[DIST_BATCH];
+    assert(n <= DIST_BATCH);
+    assert(g->found <= g->ef);
 
     hnsw_measure(g->h, g->p, ids, n,
                  g->found == g->ef ? cand_key(g->s->pool[g->found - 1]) : INT32_MAX, keys);
@@ -217,6 +234,8 @@ static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32
 {
     struct hnsw_scratch *s = g->s;
     uint32_t ids[DIST_BATCH], first = cand_node(start);
+    assert(first < count_load(g->h));
+    assert(seed_count <= SEEDS);
 
     memset(s->visited, 0, seam_bitset_words(count_load(g->h)) * sizeof *s->visited);
     s->heap_count = 0;
@@ -240,6 +259,7 @@ static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32
                    SEAM_TI("pool", g->found), SEAM_TS("regime", hnsw_regime_name(g->regime)));
         if (!consider(g, ids, n, g->regime == HNSW_TWO_HOP)) return SEAM_NOMEM;
     }
+    SEAM_WALK(cands_ascend(s->pool, g->found));
     return SEAM_OK;
 }
 
@@ -248,6 +268,8 @@ static enum seam_status guided_walk(struct guided *g, cand_t start, const uint32
 static size_t rerank(const struct hnsw *h, struct hnsw_scratch *s, size_t found, size_t k)
 {
     size_t n = 2 * k + RERANK_MIN < found ? 2 * k + RERANK_MIN : found;
+    assert(found <= s->pool_cap);
+    assert(has_vecs(h));
 
     for (size_t i = 0; i < n; i += DIST_BATCH) {
         size_t m = n - i < DIST_BATCH ? n - i : DIST_BATCH;
@@ -266,6 +288,7 @@ static size_t rerank(const struct hnsw *h, struct hnsw_scratch *s, size_t found,
         for (; j > 0 && s->pool[j - 1] > c; j--) s->pool[j] = s->pool[j - 1];
         s->pool[j] = c;
     }
+    assert(n <= found);
     return n;
 }
 
@@ -286,6 +309,8 @@ enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch
     uint32_t seeds[SEEDS];
     size_t seed_count = 0;
     enum seam_status st;
+    assert(ef > 0);
+    assert(ef >= q->k || q->k > count);
 
     *found = 0;
     s->stats.regime = HNSW_PLAIN;
@@ -310,6 +335,7 @@ enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch
             *found = g.found;
         }
     }
+    assert(*found <= ef);
     if (*found >= want) return SEAM_OK;
     s->stats.regime = HNSW_EXACT;
     *p = exact_probe(h, s);
@@ -320,6 +346,7 @@ enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch
 static const struct hnsw_point *point_for(const struct hnsw *h, double promise)
 {
     const struct hnsw_point *best = NULL, *most = NULL;
+    assert(h->point_count <= HNSW_POINTS_MAX);
 
     for (size_t i = 0; i < h->point_count; i++) {
         const struct hnsw_point *p = &h->points[i];
@@ -343,6 +370,7 @@ static uint32_t query_ef(const struct hnsw *h, const struct hnsw_query *q, uint3
         if (*patience == 0) *patience = p->patience;
     }
     if (ef == 0) ef = DEFAULT_EF;
+    assert(ef > 0);
     return ef < q->k ? (uint32_t)q->k : ef;
 }
 
@@ -358,6 +386,8 @@ enum seam_status hnsw_query_check(const struct hnsw *h, const struct hnsw_query 
                                   struct hnsw_selector *sel, struct seam_fault *f)
 {
     const struct hnsw_filter *w = q->filter;
+    assert(sel != NULL);
+    assert(q != NULL);
 
     if (!h->writer && h->poison != SEAM_OK) /* a refresh failed half way: this is nobody's state */
         return seam_fault_set(f, h->poison, NULL, SEAM_FAULT_NO_OFFSET,
@@ -387,6 +417,8 @@ enum seam_status hnsw_query_check(const struct hnsw *h, const struct hnsw_query 
 static void to_hits(const struct hnsw *h, const struct hnsw_scratch *s, const struct hnsw_probe *p,
                     size_t n, struct hnsw_hit *hits)
 {
+    assert(n == 0 || hits != NULL);
+    assert(n <= s->pool_cap);
     for (size_t i = 0; i < n; i++) {
         uint32_t id = cand_node(s->pool[i]);
 
@@ -415,6 +447,7 @@ static enum seam_status search_locked(const struct hnsw *h, const struct hnsw_qu
         found = rerank(h, s, found, q->k);
         p = exact;
     }
+    assert(s->stats.ef >= q->k);
     *count = found < q->k ? found : q->k;
     to_hits(h, s, &p, *count, hits);
     return SEAM_OK;
@@ -428,6 +461,8 @@ enum seam_status hnsw_search(const struct hnsw *handle, const struct hnsw_query 
         (struct hnsw *)(uintptr_t)handle; /* the gate is guarded state, not the index */
     struct hnsw_scratch *s;
     enum seam_status st;
+    assert(hits != NULL || q->k == 0);
+    assert(count != NULL);
 
     *count = 0;
     pthread_rwlock_rdlock(&h->gate);
@@ -449,6 +484,8 @@ enum seam_status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *
     struct hnsw_scratch *s;
     struct hnsw_probe p;
     enum seam_status st;
+    assert(hits != NULL || q->k == 0);
+    assert(count != NULL);
 
     *count = 0;
     pthread_rwlock_rdlock(&h->gate);
@@ -486,6 +523,7 @@ static enum seam_status batch_run(void *ctx, size_t begin, size_t end, int threa
 {
     struct hnsw_batch *b = ctx;
     enum seam_status st = SEAM_OK;
+    assert(begin <= end);
 
     (void)thread;
     for (size_t i = begin; i < end && st == SEAM_OK; i++) {
@@ -508,6 +546,8 @@ static enum seam_status batch_run(void *ctx, size_t begin, size_t end, int threa
 static enum seam_status batch(struct hnsw_batch *b, size_t n, int threads)
 {
     enum seam_status st;
+    assert(b->q != NULL);
+    assert(n == 0 || (b->vectors != NULL && b->counts != NULL));
 
     pthread_mutex_init(&b->lock, NULL);
     st = seam_parallel_for(threads, n, 8, batch_run, b);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "hnsw/graph.h"
 
 static void scratch_free(struct hnsw_scratch *s)
@@ -31,8 +32,10 @@ void hnsw_scratch_free_all(struct hnsw *h)
 static void *aligned(size_t n)
 {
     void *p = aligned_alloc(64, (n + 63) / 64 * 64);
+    assert(n > 0);
 
     if (p != NULL) memset(p, 0, n);
+    assert(((uintptr_t)p & 63) == 0);
     return p;
 }
 
@@ -49,6 +52,7 @@ static struct hnsw_scratch *scratch_new(const struct hnsw *h)
         scratch_free(s);
         return NULL;
     }
+    assert(s->pool == NULL && s->heap == NULL);
     return s;
 }
 
@@ -75,6 +79,7 @@ struct hnsw_scratch *hnsw_scratch_get(const struct hnsw *handle)
         }
     }
     s->stats = (struct hnsw_stats){0};
+    assert(s->visited_words >= words);
     s->heap_count = 0;
     return s;
 }
@@ -84,6 +89,7 @@ void hnsw_scratch_put(const struct hnsw *handle, struct hnsw_scratch *s)
     struct hnsw *h = (struct hnsw *)(uintptr_t)handle;
 
     if (s == NULL) return;
+    assert(s->vec != NULL);
     pthread_mutex_lock(&h->scratch_lock);
     s->next = h->scratch;
     h->scratch = s;
@@ -93,12 +99,14 @@ void hnsw_scratch_put(const struct hnsw *handle, struct hnsw_scratch *s)
 static bool grow(cand_t **p, size_t *cap, size_t n)
 {
     cand_t *q;
+    assert(*cap == 0 || *p != NULL);
 
     if (n <= *cap) return true;
     if (n < *cap * 2) n = *cap * 2;
     q = realloc(*p, n * sizeof *q);
     if (q == NULL) return false;
     *p = q;
+    assert(n > *cap);
     *cap = n;
     return true;
 }
@@ -115,6 +123,7 @@ bool hnsw_scratch_sorted(struct hnsw_scratch *s, size_t n)
 bool hnsw_heap_push(struct hnsw_scratch *s, cand_t c)
 {
     size_t i = s->heap_count;
+    SEAM_WALK(i <= s->heap_cap);
 
     if (!grow(&s->heap, &s->heap_cap, i + 1)) return false;
     s->heap_count++;
@@ -130,6 +139,7 @@ cand_t hnsw_heap_pop(struct hnsw_scratch *s)
 {
     cand_t top = s->heap[0], last = s->heap[--s->heap_count];
     size_t i = 0, n = s->heap_count;
+    SEAM_WALK(n < s->heap_cap);
 
     while (2 * i + 1 < n) {
         size_t child = 2 * i + 1;

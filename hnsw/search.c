@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/base/walk.h"
 #include "hnsw/graph.h"
 
 enum { LINE = 64, PREFETCH_VEC = 8, PREFETCH_CODE = 16 };
@@ -32,6 +33,8 @@ void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *
                         int32_t bound, int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
+    assert(h->vecs.stride == h->floats * 4);
+    assert(vec != NULL);
 
     assert(n <= DIST_BATCH);
     for (size_t i = 0; i < n; i++) {
@@ -44,10 +47,21 @@ void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *
         h->kern->ip(vec, rows, n, h->floats, keys);
 }
 
+/* With SEAM_WALKS: a list never names a node that is not there yet (its count is stored before its links). */
+static bool all_exist(const struct hnsw *h, const uint32_t *ids, size_t n)
+{
+    uint32_t count = count_load(h);
+
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] >= count) return false;
+    return true;
+}
+
 void hnsw_measure(const struct hnsw *h, const struct hnsw_probe *p, const uint32_t *ids, size_t n,
                   int32_t bound, int32_t *keys)
 {
     const uint8_t *rows[DIST_BATCH];
+    SEAM_WALK(all_exist(h, ids, n));
 
     if (p->code == NULL) {
         hnsw_measure_exact(h, p->vec, ids, n, bound, keys);
@@ -80,6 +94,7 @@ static inline size_t gather(const struct hnsw *h, uint64_t *visited, uint32_t no
         n += (*word & bit) == 0;
         *word |= bit;
     }
+    SEAM_WALK(n <= max);
     return n;
 }
 
@@ -87,6 +102,7 @@ static inline size_t gather(const struct hnsw *h, uint64_t *visited, uint32_t no
 static inline size_t upper_bound(const cand_t *a, size_t n, cand_t c)
 {
     const cand_t *base = a;
+    SEAM_WALK(n == 0 || a != NULL);
 
     while (n > 1) {
         size_t half = n / 2;
@@ -105,6 +121,8 @@ struct pool {
 static inline bool pool_insert(struct pool *p, cand_t c)
 {
     size_t at;
+    SEAM_WALK(p->n <= p->ef);
+    SEAM_WALK(p->ef > 0);
 
     if (p->n == p->ef) {
         if (c >= p->a[p->n - 1]) return false;
@@ -121,6 +139,7 @@ static inline bool pool_insert(struct pool *p, cand_t c)
 static inline void prefetch_links(const struct hnsw *h, uint32_t node)
 {
     const uint8_t *list = (const uint8_t *)links0_at(h, node);
+    SEAM_WALK(node < count_load(h));
 
     for (size_t i = 0; i < h->links0.stride; i += LINE) __builtin_prefetch(list + i, 0, 3);
 }
@@ -142,6 +161,8 @@ size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw
     struct pool pool = {s->pool, 1, ef, 0};
     uint32_t ids[DIST_BATCH], hops = 0, distances = 0, entered = 0, idle = 0;
     int32_t keys[DIST_BATCH];
+    assert(level <= HNSW_LEVEL_MAX);
+    assert(cand_node(start) < count_load(h));
 
     assert(s->pool_cap >= ef + 1 && ef >= 1);
     memset(s->visited, 0, seam_bitset_words(count_load(h)) * sizeof *s->visited);
@@ -176,6 +197,8 @@ size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw
         idle = best < k ? 0 : idle + 1;
         if (patience != 0 && idle >= patience && pool.n >= k) break;
     }
+    assert(pool.n <= ef);
+    SEAM_WALK(cands_ascend(pool.a, pool.n));
     s->stats.hops += hops;
     s->stats.distances += distances;
     s->stats.candidates += entered;
@@ -191,6 +214,7 @@ cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct h
     unsigned level = (unsigned)(entry >> 32);
     int32_t keys[DIST_BATCH];
     cand_t best;
+    assert(at < count_load(h));
 
     assert(entry != ENTRY_NONE);
     hnsw_measure(h, p, &at, 1, INT32_MAX, keys);
@@ -217,5 +241,6 @@ cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct h
             if (best == from) break;
         }
     }
+    assert(cand_node(best) < count_load(h));
     return best;
 }

@@ -18,6 +18,8 @@ enum { JOURNAL_READ_MIN = 1 << 16, OPEN_TRIES = 16, BIG_BATCH_MIN = 4096 };
 enum seam_status hnsw_store_path(char out[SEAM_PATH_MAX_BYTES], const char *dir, uint64_t seq,
                                  const char *ext, struct seam_fault *f)
 {
+    assert(seq > 0);
+    assert(ext != NULL);
     return seam_path_format(out, dir, f, "%016" PRIx64 ".%s", seq, ext);
 }
 
@@ -39,6 +41,8 @@ static double read_f64(struct seam_reader *r)
 
 static void state_encode(const struct hnsw_state *s, struct seam_buf *out)
 {
+    assert(s->point_count <= HNSW_POINTS_MAX);
+    assert(s->journal > 0 && s->journal <= s->seq);
     seam_buf_u32(out, STATE_VERSION);
     seam_buf_u32(out, s->o.dim);
     seam_buf_u32(out, (uint32_t)s->o.metric);
@@ -68,6 +72,8 @@ static void state_encode(const struct hnsw_state *s, struct seam_buf *out)
 static enum seam_status state_bad(const char *where, const struct seam_reader *r,
                                   struct seam_fault *f, const char *what)
 {
+    assert(where != NULL);
+    assert(what != NULL);
     return seam_fault_set(f, SEAM_CORRUPT, where, SEAM_MANIFEST_HEADER_SIZE + seam_reader_offset(r),
                           "%s", what);
 }
@@ -77,6 +83,7 @@ enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *whe
 {
     struct seam_reader r = seam_reader_of(m->payload.data, m->payload.size);
     uint32_t version = seam_read_u32(&r);
+    assert(where != NULL);
 
     if (!r.bad && version != STATE_VERSION)
         return seam_fault_set(f, SEAM_UNSUPPORTED, where, SEAM_MANIFEST_HEADER_SIZE,
@@ -116,6 +123,7 @@ enum seam_status hnsw_state_parse(const struct seam_manifest *m, const char *whe
     }
     if (r.bad || seam_reader_left(&r) != 0)
         return state_bad(where, &r, f, "the manifest's payload has another size");
+    assert(out->point_count <= HNSW_POINTS_MAX && out->journal > 0);
     return SEAM_OK;
 }
 
@@ -124,6 +132,7 @@ enum seam_status hnsw_state_load(struct seam_io *io, const char *dir, struct hns
 {
     struct seam_manifest m = {0};
     enum seam_status st = seam_manifest_load_newest(io, dir, STATE_KIND, &m, f);
+    assert(out != NULL);
 
     if (st == SEAM_OK) st = hnsw_state_parse(&m, dir, out, f);
     seam_buf_free(&m.payload);
@@ -139,6 +148,8 @@ static enum seam_status state_publish(struct hnsw_store *s, struct seam_fault *f
                               .wall_us = s->state.wall_us,
                               .owner = s->state.owner};
     enum seam_status st;
+    assert(s->state.seq > 0);
+    assert(s->state.base <= s->state.seq);
 
     state_encode(&s->state, &m.payload);
     st = seam_buf_check(&m.payload, f, "the manifest");
@@ -155,6 +166,8 @@ static enum seam_status journal_create(struct hnsw_store *s, uint64_t seq, struc
     uint8_t head[JOURNAL_HEADER];
     struct seam_file *file = NULL;
     enum seam_status st = hnsw_store_path(path, s->dir, seq, "journal", f);
+    assert(seq > 0);
+    assert(out != NULL && *out == NULL);
 
     seam_filehead_encode(&hnsw_journal_format,
                          &(struct seam_filehead){.owner = s->state.owner, .file_id = seq}, head);
@@ -178,6 +191,7 @@ static void remove_old(struct hnsw_store *s, const struct hnsw_state *was)
 {
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = seam_manifest_remove(s->io, s->dir, was->seq, NULL);
+    assert(was->seq < s->state.seq);
 
     if (was->base != 0 && was->base != s->state.base &&
         hnsw_store_path(path, s->dir, was->base, "base", NULL) == SEAM_OK)
@@ -194,6 +208,9 @@ static enum seam_status publish_state(struct hnsw *h, uint64_t base, uint64_t jo
     struct hnsw_store *s = h->store;
     struct hnsw_state was = s->state;
     enum seam_status st;
+    assert(base <= was.seq + 1 && journal <= was.seq + 1);
+    assert(h->writer);
+    assert(h->applied_lsn >= was.applied_lsn);
 
     s->state.seq++;
     s->state.base = base;
@@ -214,6 +231,7 @@ static enum seam_status publish_state(struct hnsw *h, uint64_t base, uint64_t jo
 
 enum seam_status hnsw_store_write_state(struct hnsw *h, struct seam_fault *f)
 {
+    assert(h->poison == SEAM_OK);
     return publish_state(h, h->store->state.base, h->store->state.journal, f);
 }
 
@@ -224,6 +242,8 @@ enum seam_status hnsw_store_write_base(struct hnsw *h, struct seam_fault *f)
     char path[SEAM_PATH_MAX_BYTES];
     uint64_t seq = s->state.seq + 1, size = 0;
     enum seam_status st = hnsw_store_path(path, s->dir, seq, "base", f);
+    assert(h->writer);
+    assert(h->entry == ENTRY_NONE || (uint32_t)h->entry < h->count);
 
     if (st == SEAM_OK) st = hnsw_base_write(h, s->io, path, seq, &size, f);
     if (st == SEAM_OK) st = journal_create(s, seq, &journal, f); /* syncs the folder for both */
@@ -239,6 +259,8 @@ enum seam_status hnsw_store_write_base(struct hnsw *h, struct seam_fault *f)
     s->batches = 0;
     s->base_size = size;
     h->another = false;
+    assert(s->journal != NULL);
+    assert(s->state.base == seq);
     hnsw_batch_done(h);
     SEAM_TRACE(h->cfg.trace, "hnsw", "base_write", SEAM_TI("nodes", h->count),
                SEAM_TI("bytes", size), SEAM_TI("seq", seq));
@@ -265,6 +287,7 @@ static enum seam_status journal_open(struct hnsw *h, struct seam_fault *f)
     struct seam_filehead fh;
     size_t got = 0;
     enum seam_status st = hnsw_store_path(path, s->dir, s->state.journal, "journal", f);
+    assert(s->journal == NULL);
 
     if (st == SEAM_OK)
         st = seam_file_open(s->io, path, h->writer ? SEAM_FILE_WRITE : SEAM_FILE_READ, &s->journal,
@@ -287,6 +310,8 @@ static enum seam_status batch_fetch(struct hnsw_store *s, uint64_t file_end, str
     uint64_t left = file_end - s->journal_size, want = JOURNAL_READ_MIN;
     uint8_t head[BATCH_HEADER];
     enum seam_status st;
+    assert(file_end >= s->journal_size);
+    assert(s->journal_size >= JOURNAL_HEADER);
 
     seam_buf_clear(&s->batch);
     if (left < BATCH_HEADER) return SEAM_END;
@@ -305,6 +330,7 @@ static enum seam_status journal_follow(struct hnsw *h, uint64_t *applied, struct
     struct hnsw_store *s = h->store;
     uint64_t end = 0;
     enum seam_status st = seam_file_size(s->journal, &end, f);
+    assert(s->journal != NULL);
 
     *applied = 0;
     while (st == SEAM_OK) {
@@ -322,6 +348,7 @@ static enum seam_status journal_follow(struct hnsw *h, uint64_t *applied, struct
                                   s->journal_size + BATCH_HEADER, path, f);
         if (st != SEAM_OK) break;
         s->journal_size += BATCH_HEADER + b.size;
+        assert(s->journal_size <= end);
         s->batches++;
         (*applied)++;
     }
@@ -334,6 +361,8 @@ enum seam_status hnsw_store_read(struct hnsw *h, struct seam_fault *f)
     char path[SEAM_PATH_MAX_BYTES];
     uint64_t batches;
     enum seam_status st = SEAM_OK;
+    assert(h->count == 0);
+    assert(s->map == NULL && s->journal == NULL);
 
     h->applied_lsn = 0; /* the base and the journal say how far they go */
     h->floor_lsn = s->state.floor_lsn;
@@ -366,6 +395,7 @@ static enum seam_status store_new(struct seam_io *io, const char *dir, struct hn
                                   struct seam_fault *f)
 {
     struct hnsw_store *s = calloc(1, sizeof *s);
+    assert(dir != NULL);
 
     if (s == NULL) return seam_no_memory(f, "an index");
     s->io = io;
@@ -384,6 +414,7 @@ enum seam_status hnsw_create(struct seam_io *io, const char *dir, const struct h
     struct hnsw_state there;
     struct seam_file *journal = NULL;
     enum seam_status st = hnsw_graph_new(o, NULL, &h, f);
+    assert(o != NULL);
 
     if (st == SEAM_OK) st = seam_io_mkdir(io, dir, f);
     if (st == SEAM_OK) st = store_new(io, dir, &h->store, f);
@@ -417,6 +448,8 @@ static enum seam_status open_state(struct seam_io *io, const char *dir,
     struct hnsw *h = NULL;
     struct hnsw_store *s = NULL;
     enum seam_status st = store_new(io, dir, &s, f);
+    assert(out != NULL);
+    assert(dir != NULL);
 
     if (st == SEAM_OK && writer) st = seam_writer_lock(io, dir, &s->lock, f);
     if (st == SEAM_OK && writer) seam_fork_mark_set(&s->mark);
@@ -443,8 +476,10 @@ static enum seam_status cut_tail(struct hnsw *h, struct seam_fault *f)
     struct hnsw_store *s = h->store;
     uint64_t end = 0;
     enum seam_status st = seam_file_size(s->journal, &end, f);
+    assert(h->writer);
 
     if (st != SEAM_OK || end == s->journal_size) return st;
+    assert(end > s->journal_size);
     st = seam_file_truncate(s->journal, s->journal_size, f);
     return st == SEAM_OK ? seam_file_sync(s->journal, f) : st;
 }
@@ -463,9 +498,11 @@ enum seam_status hnsw_open_writer(struct seam_io *io, const char *dir,
     if (st == SEAM_OK) st = hnsw_keymap_build(h, f);
     if (st == SEAM_OK)
         st = seam_owner_take(&writable.owner, false, &h->store->state.owner, &h->another, dir, f);
-    if (st == SEAM_OK)
+    if (st == SEAM_OK) {
+        assert(h->keymap_size > 0);
+        assert(h->published == h->count);
         *out = h;
-    else
+    } else
         hnsw_close(h);
     return st;
 }
@@ -479,6 +516,7 @@ enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_
     struct hnsw *h = NULL;
     struct seam_fault why = {0};
     enum seam_status st = SEAM_NOT_FOUND;
+    assert(out != NULL);
 
     for (int i = 0; i < OPEN_TRIES && st == SEAM_NOT_FOUND; i++) {
         seam_fault_clear(&why);
@@ -495,9 +533,11 @@ enum seam_status hnsw_open_reader(struct seam_io *io, const char *dir, seam_lsn_
         st = hnsw_query_check(h, &q, &sel, f);
         h->moment = as_of;
     }
-    if (st == SEAM_OK)
+    if (st == SEAM_OK) {
+        assert(!h->writer);
+        assert(h->store != NULL);
         *out = h;
-    else
+    } else
         hnsw_close(h);
     return st;
 }
@@ -506,6 +546,7 @@ enum seam_status hnsw_new(const struct hnsw_options *o, const struct hnsw_config
                           struct hnsw **out, struct seam_fault *f)
 {
     enum seam_status st = hnsw_graph_new(o, cfg, out, f);
+    assert(out != NULL);
 
     if (st == SEAM_OK) (*out)->writer = true;
     return st;
@@ -525,6 +566,7 @@ void hnsw_close(struct hnsw *h)
 static enum seam_status reload(struct hnsw *h, const struct hnsw_state *now, struct seam_fault *f)
 {
     struct hnsw_store *s = h->store;
+    assert(!h->writer);
 
     hnsw_graph_clear(h);
     if (s->map != NULL) seam_file_unmap(s->io, s->map, s->map_size);
@@ -574,6 +616,7 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
     }
     hnsw_batch_done(h);
     if (st != SEAM_OK) h->poison = st; /* half refreshed is no state anybody published */
+    assert(st != SEAM_OK || (h->published == h->count && h->keymap == NULL));
     pthread_rwlock_unlock(&h->gate);
     if (st != SEAM_OK) seam_fault_give(f, &why);
     if (changed != NULL) *changed = st == SEAM_OK && batches > 0;
@@ -583,6 +626,7 @@ enum seam_status hnsw_refresh(struct hnsw *h, bool *changed, struct seam_fault *
 /* ---- publish ---- */
 static bool nothing_to_publish(const struct hnsw *h, seam_lsn_t lsn)
 {
+    assert(h->published <= h->count);
     return lsn <= h->applied_lsn && h->published == h->count && h->death_count == 0 &&
            !h->requantized && !h->another;
 }
@@ -593,6 +637,8 @@ static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, in
     struct hnsw_store *s = h->store;
     enum seam_status st =
         hnsw_batch_encode(h, s->state.journal, s->batches, applied_lsn, wall_us, &s->batch, f);
+    assert(h->writer);
+    assert(s->journal != NULL);
 
     if (st != SEAM_OK) return st;
     st = seam_file_write(s->journal, s->journal_size, s->batch.data, s->batch.size, f);
@@ -605,6 +651,7 @@ static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, in
                SEAM_TI("nodes", h->count - h->published), SEAM_TI("deaths", h->death_count),
                SEAM_TI("lsn", applied_lsn));
     s->journal_size += s->batch.size;
+    assert(s->batch.size >= BATCH_HEADER);
     s->batches++;
     hnsw_batch_done(h);
     return SEAM_OK;
@@ -615,6 +662,7 @@ static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, in
 static bool is_big(const struct hnsw *h)
 {
     uint32_t fresh = h->count - h->published;
+    assert(h->published <= h->count);
 
     return h->wants_base || h->another || (fresh >= BIG_BATCH_MIN && fresh >= h->published / 4);
 }
@@ -642,6 +690,8 @@ enum seam_status hnsw_publish(struct hnsw *h, seam_lsn_t applied_lsn, int64_t wa
         seam_lsn_t lsn = h->applied_lsn;
         int64_t wall = h->wall_us;
 
+        assert(applied_lsn >= h->applied_lsn);
+        assert(h->store != NULL);
         h->applied_lsn = applied_lsn;
         h->wall_us = wall_us;
         st = hnsw_store_write_base(h, f);
@@ -669,6 +719,7 @@ void hnsw_info(const struct hnsw *h, struct hnsw_info *out)
 {
     const struct hnsw_store *s = h->store;
     uint64_t entry = entry_load(h);
+    assert(out != NULL);
 
     *out = (struct hnsw_info){.options = h->o,
                               .nodes = count_load(h),
@@ -694,6 +745,7 @@ void hnsw_info(const struct hnsw *h, struct hnsw_info *out)
 enum seam_status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_t n,
                           double default_recall, struct seam_fault *f)
 {
+    assert(points != NULL || n == 0);
     if (!h->writer || h->poison != SEAM_OK)
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET,
                               "pinning wants a writer");
@@ -711,6 +763,7 @@ enum seam_status hnsw_pin(struct hnsw *h, const struct hnsw_point *points, size_
 
 size_t hnsw_points(const struct hnsw *h, struct hnsw_point out[HNSW_POINTS_MAX])
 {
+    assert(h->point_count <= HNSW_POINTS_MAX);
     memcpy(out, h->points, h->point_count * sizeof *out);
     return h->point_count;
 }

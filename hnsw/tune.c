@@ -36,7 +36,10 @@ static int by_double(const void *a, const void *b)
 static double percentile(const double *a, size_t n, double p)
 {
     size_t i = (size_t)(p * (double)(n - 1) + 0.5);
+    assert(n > 0);
+    assert(p >= 0 && p <= 1);
 
+    assert(i < n);
     return a[i];
 }
 
@@ -44,6 +47,7 @@ static double percentile(const double *a, size_t n, double p)
 static void mean_and_bound(const double *a, size_t n, double *mean, double *margin)
 {
     double sum = 0, squares = 0, variance;
+    assert(n > 0);
 
     for (size_t i = 0; i < n; i++) {
         sum += a[i];
@@ -52,6 +56,7 @@ static void mean_and_bound(const double *a, size_t n, double *mean, double *marg
     *mean = sum / (double)n;
     variance = squares / (double)n - *mean * *mean;
     *margin = 1.645 * sqrt((variance > 0 ? variance : 0) / (double)n); /* one-sided */
+    assert(*margin >= 0 || isnan(*margin));
 }
 
 static double now_us(void)
@@ -65,6 +70,8 @@ static enum seam_status make_truth(struct work *w, const struct hnsw *h)
     struct hnsw_query q = {.k = w->k};
     struct hnsw_hit *hits = malloc(w->queries * w->k * sizeof *hits);
     enum seam_status st;
+    assert(w->queries > 0);
+    assert(w->k > 0);
 
     if (hits == NULL)
         return seam_fault_set(w->f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
@@ -81,6 +88,8 @@ static enum seam_status make_truth(struct work *w, const struct hnsw *h)
 static double recall_of_hits(const struct work *w, size_t i, size_t n)
 {
     size_t hit = 0;
+    assert(i < w->queries);
+    assert(n <= w->k);
 
     for (size_t j = 0; j < n; j++)
         hit += w->hits[j].distance <= w->truth[i] + 1e-3f * fabsf(w->truth[i]);
@@ -94,6 +103,8 @@ static enum seam_status measure_point(struct work *w, const struct hnsw *h, uint
     struct hnsw_query q = {.k = w->k, .ef = ef, .patience = patience};
     double margin, best = INFINITY, distances = 0, hops = 0;
     enum seam_status st = SEAM_OK;
+    assert(w->queries > 0);
+    assert(ef >= w->k);
 
     for (int pass = 0; pass < PASSES && st == SEAM_OK; pass++) {
         double begun = now_us(), took;
@@ -137,6 +148,7 @@ static enum seam_status add_point(struct hnsw_tune_result *r, const struct hnsw_
                                   struct seam_fault *f)
 {
     struct hnsw_tune_point *points = realloc(r->points, (r->count + 1) * sizeof *points);
+    assert(r->count == 0 || r->points != NULL);
 
     if (points == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a point");
@@ -151,6 +163,7 @@ static enum seam_status sweep_ef(struct work *w, const struct hnsw *h,
 {
     double ef = (double)w->k, last = -1;
     enum seam_status st = SEAM_OK;
+    assert(w->k > 0);
 
     for (int i = 0; i < EF_STEPS_MAX && st == SEAM_OK && ef <= HNSW_EF_MAX; i++) {
         struct hnsw_tune_point p = *build;
@@ -172,6 +185,7 @@ static enum seam_status sweep_patience(struct work *w, const struct hnsw *h,
 {
     enum { FIRST = 8, LAST = 512, GENEROUS = 4 };
     enum seam_status st = SEAM_OK;
+    assert(w->k > 0);
 
     for (double patience = FIRST; patience <= LAST && st == SEAM_OK; patience *= 1.4) {
         struct hnsw_tune_point p = *build;
@@ -201,6 +215,7 @@ static enum seam_status time_exact(struct work *w, const struct hnsw *h, struct 
         w->us[i] = now_us() - from;
     }
     if (st != SEAM_OK) return st;
+    assert(n > 0 && n <= w->queries);
     r->exact_qps = (double)n / (now_us() - begun) * 1e6;
     qsort(w->us, n, sizeof *w->us, by_double);
     r->exact_p50_us = percentile(w->us, n, 0.5);
@@ -223,11 +238,13 @@ static void choose(struct hnsw_tune_result *r)
         if (!p->meets) continue;
         if (r->chosen == SIZE_MAX || p->qps > r->points[r->chosen].qps) r->chosen = i;
     }
+    assert(r->chosen == SIZE_MAX || r->chosen < r->count);
 }
 
 static enum seam_status work_init(struct work *w, const struct hnsw_tune_options *o, uint32_t dim,
                                   const float *query, size_t queries, struct seam_fault *f)
 {
+    assert(query != NULL || queries == 0);
     *w = (struct work){.o = o,
                        .k = o->k != 0 ? o->k : DEFAULT_K,
                        .queries = queries,
@@ -272,6 +289,7 @@ static void say(const struct hnsw_tune_options *o, const char *fmt, ...)
 {
     char text[160];
     va_list ap;
+    assert(fmt != NULL);
 
     if (o->progress == NULL) return;
     va_start(ap, fmt);
@@ -296,6 +314,7 @@ static enum seam_status one_build(struct work *w, const float *base, size_t n,
     struct hnsw_info info;
     double from = now_us();
     enum seam_status st = hnsw_new(&ho, NULL, &h, w->f);
+    assert(base != NULL && n > 0);
 
     if (st == SEAM_OK) st = hnsw_load(h, NULL, 0, base, n, 1, &lo, w->f);
     if (st == SEAM_OK) {
@@ -328,6 +347,8 @@ static enum seam_status all_builds(struct work *w, const float *base, size_t n,
     size_t ne = o->ef_construction_count > 0 ? o->ef_construction_count : SEAM_ARRAY_LEN(efs);
     bool both = !o->quants[0] && !o->quants[1], have_truth = false;
     enum seam_status st = SEAM_OK;
+    assert(o->m_count == 0 || o->ms != NULL);
+    assert(o->ef_construction_count == 0 || o->ef_constructions != NULL);
 
     for (int quant = 0; quant < 2; quant++)
         for (size_t i = 0; i < nm; i++)
@@ -346,6 +367,7 @@ static float *hold_out(const float *vectors, size_t n, uint32_t dim, size_t take
 {
     float *copy = malloc(n * dim * sizeof *copy), *row = malloc(dim * sizeof *row);
     struct seam_rng r;
+    assert(take < n);
 
     if (copy != NULL && row != NULL) {
         memcpy(copy, vectors, n * dim * sizeof *copy);
@@ -418,6 +440,7 @@ static bool reservoir_take(void *ctx, uint64_t key, seam_lsn_t birth, const floa
 {
     struct reservoir *r = ctx;
     size_t at = r->have;
+    assert(r->have <= r->want);
 
     (void)key;
     (void)birth;
@@ -428,6 +451,7 @@ static bool reservoir_take(void *ctx, uint64_t key, seam_lsn_t birth, const floa
     } else {
         r->have++;
     }
+    assert(at < r->want);
     memcpy(r->rows + at * r->dim, vector, r->dim * sizeof *vector);
     return true;
 }
@@ -439,6 +463,7 @@ static enum seam_status sample_queries(const struct hnsw *h, size_t want, uint64
     struct reservoir r = {0};
     double spread = 0;
     enum seam_status st;
+    assert(out != NULL);
 
     hnsw_info(h, &info);
     if (info.live < want) want = (size_t)info.live;
@@ -454,6 +479,7 @@ static enum seam_status sample_queries(const struct hnsw *h, size_t want, uint64
     spread = r.have == 0 ? 0 : sqrt(spread / (double)(r.have * r.dim)) * 0.1;
     for (size_t i = 0; i < r.have * r.dim; i++)
         r.rows[i] += (float)(seam_rng_normal(&r.rng) * spread);
+    assert(r.have <= r.want);
     *out = r.rows;
     *count = r.have;
     return st;
@@ -513,6 +539,7 @@ size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant,
         out[n++] = (struct hnsw_point){(uint32_t)r->k, p->ef,     p->recall_mean, p->recall_low,
                                        p->p50_us,      p->p99_us, p->patience};
     }
+    assert(n <= HNSW_POINTS_MAX);
     return n;
 }
 
@@ -580,6 +607,7 @@ static const char *family(const struct hnsw_tune_point *p)
 
 void hnsw_tune_write_tsv(const struct hnsw_tune_result *r, struct seam_buf *out)
 {
+    assert(r->count == 0 || r->points != NULL);
     seam_buf_str(
         out, "quant\tM\tefConstruction\tef\tk\tn\tqueries\trecall\trecall_low\trecall_p5\trecall_"
              "p1\tqps\t"
@@ -608,6 +636,7 @@ static void curves(const struct hnsw_tune_result *r, const char *tsv, const char
 {
     const struct hnsw_tune_point *last = NULL;
     bool first = true;
+    assert(tsv != NULL);
 
     for (size_t i = 0; i < r->count; i++) {
         const struct hnsw_tune_point *p = &r->points[i];
@@ -631,6 +660,7 @@ static void curves(const struct hnsw_tune_result *r, const char *tsv, const char
 void hnsw_tune_write_gnuplot(const struct hnsw_tune_result *r, const char *tsv_path,
                              const char *out_prefix, struct seam_buf *out)
 {
+    assert(tsv_path != NULL && out_prefix != NULL);
     seam_buf_str(
         out,
         "set terminal svg size 900,600 dynamic background '#ffffff'\nset datafile separator '\\t'\n"

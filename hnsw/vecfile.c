@@ -28,6 +28,7 @@ struct input {
 static bool ends_with(const char *s, size_t n, const char *end)
 {
     size_t m = strlen(end);
+    assert(end[0] == '.');
 
     return n >= m && memcmp(s + n - m, end, m) == 0;
 }
@@ -65,6 +66,7 @@ static enum seam_status take(struct input *in, void *p, size_t n, bool *end)
         if (got == 0) break;
         done += got;
     }
+    assert(done <= n);
     in->at += done;
     *end = done == 0 && n > 0;
     if (done == 0 || done == n) return SEAM_OK;
@@ -87,6 +89,7 @@ static enum seam_status set_dim(struct input *in, int64_t dim)
         return seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at,
                               "row %zu has %lld dimensions, those before %u", v->count,
                               (long long)dim, v->dim);
+    assert(dim >= 1 && dim <= HNSW_DIM_MAX);
     v->dim = (uint32_t)dim;
     return SEAM_OK;
 }
@@ -98,6 +101,8 @@ static enum seam_status room(struct input *in, bool ints, bool words)
     uint64_t max = in->o->bytes_max != 0 ? in->o->bytes_max : BYTES_DEFAULT;
     size_t cap = in->cap == 0 ? 1024 : in->cap * 2;
     float *rows;
+    assert(v->dim >= 1 && v->dim <= HNSW_DIM_MAX);
+    assert(v->count <= in->cap);
 
     if (v->count < in->cap) return SEAM_OK;
     while (cap > v->count + 1 && (uint64_t)cap * v->dim * 4 > max)
@@ -126,6 +131,7 @@ static enum seam_status room(struct input *in, bool ints, bool words)
     }
     if (rows == NULL)
         return seam_fault_set(in->f, SEAM_NOMEM, in->path, in->at, "no memory for %zu rows", cap);
+    assert(cap > v->count);
     in->cap = cap;
     return SEAM_OK;
 }
@@ -150,6 +156,7 @@ static enum seam_status accept_row(struct input *in)
 {
     struct hnsw_vecset *v = in->out;
     const float *row = v->rows + v->count * v->dim;
+    assert(v->count < in->cap);
 
     for (uint32_t d = 0; d < v->dim; d++)
         if (!isfinite(row[d]))
@@ -181,6 +188,8 @@ static enum seam_status read_row(struct input *in, enum element e, uint8_t *raw,
 {
     struct hnsw_vecset *v = in->out;
     enum seam_status st = take(in, raw, (size_t)v->dim * element_size[e], end);
+    assert((unsigned)e <= E_I8);
+    assert(v->dim >= 1 && v->dim <= HNSW_DIM_MAX);
 
     if (st == SEAM_OK && !*end) st = room(in, e == E_I32, false);
     if (st != SEAM_OK || *end) return st;
@@ -197,6 +206,7 @@ static enum seam_status read_vecs(struct input *in, enum element e)
         raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row")
                     : SEAM_OK;
     bool end = false;
+    assert(e == E_F32 || e == E_I32 || e == E_U8);
 
     while (st == SEAM_OK && wants_more(in)) {
         st = take(in, head, 4, &end);
@@ -260,6 +270,7 @@ static enum seam_status npy_header(struct input *in, const char *h, enum element
     if (i == SEAM_ARRAY_LEN(types))
         return seam_fault_set(in->f, SEAM_UNSUPPORTED, in->path, 10,
                               "only f4, f2, f8, u1, i1 and i4 are read");
+    assert(i < SEAM_ARRAY_LEN(types));
     *e = types[i].e;
     {
         char *end;
@@ -323,6 +334,7 @@ static size_t split(const char *line, size_t n, const char **words, size_t *leng
         while (i < n && line[i] != ' ' && line[i] != '\t') i++;
         if (i == from) break;
         if (count == max) return max + 1;
+        assert(i > from && i <= n);
         words[count] = line + from;
         lengths[count++] = i - from;
     }
@@ -334,6 +346,8 @@ static enum seam_status number_row(struct input *in, uint64_t line, const char *
                                    const size_t *lengths, size_t count)
 {
     struct hnsw_vecset *v = in->out;
+    assert(count == v->dim);
+    assert(v->count < in->cap);
 
     for (size_t d = 0; d < count; d++) {
         double x;
@@ -358,6 +372,7 @@ static enum seam_status text_line(struct input *in, const char *line, size_t n, 
     if (count == 0) return SEAM_OK;
     if (number == 1 && count == 2 && seam_double_parse(words[0], lengths[0], &x) == SEAM_OK)
         return SEAM_OK;
+    assert(count <= (size_t)HNSW_DIM_MAX + 2);
     in->at = number;
     st = set_dim(in, (int64_t)count - 1);
     if (st == SEAM_OK) st = room(in, false, in->o->keep_words);
@@ -413,6 +428,7 @@ static enum seam_status csv_row(struct input *in, const struct seam_csv_field *f
     in->at = line;
     st = set_dim(in, (int64_t)count);
     if (st == SEAM_OK) st = room(in, false, false);
+    assert(st != SEAM_OK || v->count < in->cap);
     for (size_t d = 0; st == SEAM_OK && d < count; d++) {
         double x = 0;
 
@@ -443,6 +459,7 @@ static enum seam_status read_csv(struct input *in)
 /* ---- all of them ---- */
 void hnsw_vecset_free(struct hnsw_vecset *v)
 {
+    assert(v->count == 0 || v->rows != NULL);
     for (size_t i = 0; v->words != NULL && i < v->count; i++) free(v->words[i]);
     free(v->words);
     free(v->rows);
@@ -460,6 +477,8 @@ enum seam_status hnsw_vecfile_read(struct seam_io *io, const char *path,
         .path = path, .o = o != NULL ? o : &defaults, .out = out, .f = f != NULL ? f : &own};
     enum hnsw_vecfile_kind kind = in.o->kind != HNSW_VECFILE_AUTO ? in.o->kind : kind_of_name(path);
     enum seam_status st;
+    assert(out != NULL);
+    assert(path != NULL);
 
     *out = (struct hnsw_vecset){0};
     if (kind == HNSW_VECFILE_AUTO)
@@ -492,6 +511,7 @@ enum seam_status hnsw_vecfile_write(struct seam_io *io, const char *path,
 {
     struct seam_buf b = {0};
     enum seam_status st;
+    assert(rows != NULL || count == 0);
 
     if (kind != HNSW_VECFILE_FVECS && kind != HNSW_VECFILE_BVECS && kind != HNSW_VECFILE_IVECS)
         return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,

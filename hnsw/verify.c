@@ -1,4 +1,5 @@
 /* verify - every checksum and every invariant of what is published (graph.h numbers them). */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ static enum seam_status check_node(const struct hnsw *h, uint32_t i, uint64_t *l
                                    struct seam_fault *f)
 {
     const char *dir = h->store->dir;
+    assert(i < h->count);
 
     for (unsigned l = 0; l <= node_at(h, i)->level; l++) {
         const uint32_t *list = list_at(h, i, l);
@@ -38,6 +40,7 @@ static enum seam_status check_node(const struct hnsw *h, uint32_t i, uint64_t *l
 static enum seam_status check_code(const struct hnsw *h, uint32_t i, uint8_t *code,
                                    struct seam_fault *f)
 {
+    assert(code != NULL);
     if (!walks_codes(h) || !has_vecs(h)) return SEAM_OK;
     hnsw_quant_encode(h, vec_at(h, i), code);
     if (memcmp(code, code_at(h, i), h->codes.stride) != 0)
@@ -50,6 +53,7 @@ static enum seam_status check_code(const struct hnsw *h, uint32_t i, uint8_t *co
 static enum seam_status check_keys(struct hnsw *h, struct seam_fault *f)
 {
     enum seam_status st = hnsw_keymap_build(h, f);
+    assert(h->dead <= h->count);
 
     if (st == SEAM_OK && h->keymap_used != h->count - h->dead)
         st = seam_fault_set(f, SEAM_CORRUPT, h->store->dir, SEAM_FAULT_NO_OFFSET,
@@ -61,6 +65,7 @@ static enum seam_status check_keys(struct hnsw *h, struct seam_fault *f)
 /* I3, as far as it binds: no node stands above the entry point.                                       */
 static enum seam_status check_entry(const struct hnsw *h, struct seam_fault *f)
 {
+    assert(h->count == 0 || h->entry != ENTRY_NONE);
     for (uint32_t i = 0; i < h->count; i++)
         if (node_at(h, i)->level > h->entry >> 32)
             return seam_fault_set(f, SEAM_CORRUPT, h->store->dir, SEAM_FAULT_NO_OFFSET,
@@ -77,6 +82,7 @@ enum seam_status hnsw_verify(struct seam_io *io, const char *dir, struct hnsw_ve
     uint8_t *code = NULL;
     uint64_t end = 0;
     enum seam_status st = hnsw_open_reader(io, dir, SEAM_LSN_MAX, &cfg, &h, f);
+    assert(r != NULL);
 
     memset(r, 0, sizeof *r);
     if (st == SEAM_OK && (code = malloc(h->codes.stride + 1)) == NULL)

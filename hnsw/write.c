@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/thread.h"
+#include "engine/base/walk.h"
 #include "hnsw/health.h"
 
 enum { TRAIN_FIRST = 256, RETRAIN_GROWTH = 16, RETRAIN_ENOUGH = 16384, ORDER_DIM_MIN = 128 };
@@ -22,6 +23,8 @@ static enum seam_status writer_check(const struct hnsw *h, struct seam_fault *f)
 static enum seam_status note_death(struct hnsw *h, uint32_t node, seam_lsn_t lsn,
                                    struct seam_fault *f)
 {
+    assert(node < h->count);
+    assert(h->death_count <= h->death_cap);
     if (h->death_count == h->death_cap) {
         size_t cap = h->death_cap == 0 ? 64 : h->death_cap * 2;
         uint32_t *d = realloc(h->deaths, cap * sizeof *d);
@@ -41,6 +44,7 @@ static enum seam_status note_death(struct hnsw *h, uint32_t node, seam_lsn_t lsn
  * there. Bytes that turn out not to be bytes end lossless codes.                                     */
 static bool wants_training(const struct hnsw *h)
 {
+    assert(h->o.quant == HNSW_F32 || h->o.quant == HNSW_I8);
     if (h->o.quant != HNSW_I8) return false;
     if (!h->quant.trained) return h->count >= TRAIN_FIRST;
     return !h->quant.lossless && h->quant.trained_on < RETRAIN_ENOUGH &&
@@ -61,6 +65,7 @@ static enum seam_status train_if_due(struct hnsw *h, struct seam_fault *f)
 static enum seam_status keep_lossless(struct hnsw *h, const float *vec, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(vec != NULL);
 
     if (!h->quant.lossless || hnsw_quant_is_bytes(vec, h->o.dim)) return SEAM_OK;
     pthread_rwlock_wrlock(&h->gate);
@@ -76,6 +81,8 @@ static enum seam_status room_for(struct hnsw *h, uint64_t more, unsigned levels,
 {
     uint64_t nodes = (uint64_t)h->count + more, upper = (uint64_t)h->upper_count + levels;
     uint64_t spare = more == 1 ? h->count / 8 : 0, spare_upper = spare / h->o.m;
+    assert(more > 0);
+    assert(h->o.m >= HNSW_M_MIN);
 
     if (nodes <= h->nodes.count * BLOCK_NODES && upper <= h->upper.count * BLOCK_NODES &&
         nodes <= h->dirty_cap)
@@ -88,6 +95,7 @@ static enum seam_status link_new(struct hnsw *h, uint32_t node, struct seam_faul
 {
     struct hnsw_scratch *s;
     enum seam_status st;
+    assert(node < count_load(h));
 
     pthread_rwlock_rdlock(&h->gate);
     s = hnsw_scratch_get(h);
@@ -103,6 +111,7 @@ static float *prepared(const struct hnsw *h, const float *vector, struct seam_fa
                        enum seam_status *st)
 {
     float *vec = malloc(h->floats * sizeof *vec);
+    assert(vector != NULL);
 
     if (vec == NULL)
         *st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
@@ -128,6 +137,7 @@ enum seam_status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, 
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "no LSN is that high");
     vec = prepared(h, vector, f, &st);
     if (vec == NULL) return st;
+    assert(lsn > h->applied_lsn);
     level = hnsw_graph_level(h, key, lsn);
     st = keep_lossless(h, vec, f);
     if (st == SEAM_OK) st = room_for(h, 1, level, f);
@@ -140,6 +150,7 @@ enum seam_status hnsw_upsert(struct hnsw *h, uint64_t key, const float *vector, 
     if (st != SEAM_OK) return st;
     old = hnsw_keymap_find(h, key);
     if (old != LINK_NONE) st = note_death(h, old, lsn, f);
+    SEAM_WALK(hnsw_keymap_find(h, key) == old);
     hnsw_keymap_put(h, key, node);
     return st == SEAM_OK ? train_if_due(h, f) : st;
 }
@@ -154,6 +165,7 @@ enum seam_status hnsw_delete(struct hnsw *h, uint64_t key, seam_lsn_t lsn, struc
     if (node == LINK_NONE)
         return seam_fault_set(f, SEAM_NOT_FOUND, NULL, SEAM_FAULT_NO_OFFSET,
                               "key %llu has no vector", (unsigned long long)key);
+    assert(node < h->count);
     hnsw_keymap_remove(h, key);
     return note_death(h, node, lsn, f);
 }
@@ -173,10 +185,12 @@ static void tell(struct load *l, size_t more)
 {
     enum { EVERY_NS = 500000000 };
     uint64_t now;
+    assert(l->o != NULL);
 
     if (l->o->progress == NULL) return;
     pthread_mutex_lock(&l->lock);
     l->done += more;
+    assert(l->done <= l->total);
     now = seam_clock_mono_ns(l->h->cfg.clock);
     if (now - l->told_ns >= EVERY_NS || l->done == l->total) {
         struct hnsw_progress p = {
@@ -193,6 +207,8 @@ static enum seam_status load_run(void *ctx, size_t begin, size_t end, int thread
 {
     struct load *l = ctx;
     enum seam_status st = SEAM_OK;
+    assert(begin <= end);
+    assert(l->first + end <= count_load(l->h));
 
     (void)thread;
     for (size_t i = begin; i < end && st == SEAM_OK; i++)
@@ -209,6 +225,7 @@ static enum seam_status load_append(struct hnsw *h, const uint64_t *keys, uint64
     float *vec = malloc(h->floats * sizeof *vec);
     enum seam_status st = SEAM_OK;
     struct seam_fault why = {0};
+    assert(vectors != NULL);
 
     if (vec == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
@@ -234,6 +251,7 @@ static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t 
     enum seam_status st = SEAM_OK;
     bool bytes = h->o.metric == HNSW_L2;
     float *sample;
+    assert(n > 0);
 
     if (h->o.quant != HNSW_I8 || h->count > 0 || n < TRAIN_FIRST) return SEAM_OK;
     for (size_t i = 0; i < n && bytes; i++)
@@ -246,6 +264,7 @@ static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t 
         if (hnsw_vector_prepare(h, vectors + i * h->o.dim, sample + rows * h->floats, NULL) ==
             SEAM_OK)
             rows++;
+    assert(rows <= n / step + 1);
     if (rows > 0) st = hnsw_quant_train(h, sample, rows, h->floats, f);
     free(sample);
     if (rows > 0 && st == SEAM_OK) {
@@ -260,6 +279,7 @@ static enum seam_status load_train(struct hnsw *h, const float *vectors, size_t 
 static enum seam_status load_order(struct hnsw *h, const float *vectors, size_t n,
                                    struct seam_fault *f)
 {
+    assert(n > 0);
     if (h->o.metric != HNSW_L2 || h->o.quant != HNSW_F32 || h->o.dim < ORDER_DIM_MIN ||
         h->count > 0 || n < TRAIN_FIRST)
         return SEAM_OK;
@@ -270,6 +290,7 @@ static enum seam_status load_kill_replaced(struct hnsw *h, uint32_t first, seam_
                                            struct seam_fault *f)
 {
     enum seam_status st = hnsw_keymap_reserve(h, h->count - first, f);
+    assert(first <= h->count);
 
     for (uint32_t i = first; i < h->count && st == SEAM_OK; i++) {
         uint64_t key = node_at(h, i)->key;
@@ -297,6 +318,8 @@ static enum seam_status link_all(struct hnsw *h, uint32_t first, const struct hn
     struct load l = {.h = h, .o = o, .first = first, .total = h->count - first, .f = f};
     int threads = o->threads;
     enum seam_status st;
+    assert(first <= h->count);
+    assert(o != NULL);
 
     pthread_mutex_init(&l.lock, NULL);
     l.start_ns = l.told_ns = seam_clock_mono_ns(h->cfg.clock);
@@ -312,6 +335,8 @@ static enum seam_status link_all(struct hnsw *h, uint32_t first, const struct hn
 static enum seam_status codes_begin(struct hnsw *h, struct seam_fault *f)
 {
     enum seam_status st;
+    assert(h->o.quant == HNSW_F32);
+    assert(!h->build_codes);
 
     pthread_rwlock_wrlock(&h->gate);
     st = hnsw_quant_requantize(h, f);
@@ -323,6 +348,7 @@ static enum seam_status codes_begin(struct hnsw *h, struct seam_fault *f)
 
 static void codes_end(struct hnsw *h)
 {
+    assert(h->o.quant == HNSW_F32);
     pthread_rwlock_wrlock(&h->gate);
     hnsw_blocks_free(&h->codes);
     h->codes.stride = 0;
@@ -337,6 +363,7 @@ static enum seam_status load_adopt(struct hnsw *h, uint32_t first, struct seam_f
 {
     uint64_t orphans = 0;
     enum seam_status st;
+    assert(first <= h->count);
 
     if (h->count - first < h->count / 4) return SEAM_OK;
     pthread_rwlock_wrlock(&h->gate);
@@ -353,6 +380,7 @@ enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_
     enum seam_status st = writer_check(h, f), bad;
     bool codes;
     uint32_t first = h->count;
+    assert(vectors != NULL || n == 0);
 
     if (o == NULL) o = &defaults;
     if (st != SEAM_OK || lsn <= h->applied_lsn || n == 0) return st;
@@ -368,6 +396,8 @@ enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_
     if (st != SEAM_OK) return st;
     bad = load_append(h, keys, first_key, vectors, n, lsn, f);
     codes = o->codes && h->o.quant == HNSW_F32 && h->count - first >= TRAIN_FIRST;
+    assert(h->count - first <= n);
+    assert(bad != SEAM_OK || h->count - first == n);
     st = codes ? codes_begin(h, f) : train_if_due(h, f);
     if (st == SEAM_OK) st = link_all(h, first, o, f);
     if (st == SEAM_OK) st = load_adopt(h, first, f);

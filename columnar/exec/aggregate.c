@@ -651,15 +651,6 @@ static enum seam_status run_pass(struct aggregation *x, const bool *required,
     return st;
 }
 
-static bool can_run_again(const struct columnar_plan *p)
-{
-    if (p == NULL || p->kind == PLAN_SHARED) return true;
-    for (int i = 0; i < p->n_inputs; i++)
-        if (!can_run_again(p->inputs[i])) return false;
-    if (p->kind == PLAN_ROWS && p->source.rewind == NULL) return false;
-    return can_run_again(p->in) && can_run_again(p->right);
-}
-
 static enum seam_status run_passes(struct aggregation *x, const bool *required,
                                    struct columnar_coldata *out, struct seam_fault *f)
 {
@@ -669,7 +660,7 @@ static enum seam_status run_passes(struct aggregation *x, const bool *required,
         bool done = true;
 
         if (x->passes > PASSES_MAX ||
-            (x->passes > 1 && (x->p->n_keys == 0 || !can_run_again(x->p->in))))
+            (x->passes > 1 && (x->p->n_keys == 0 || !columnar_plan_runs_again(x->p->in))))
             return seam_fault_set(
                 f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                 "the groups of a query take more than %llu bytes a thread, the memory budget",

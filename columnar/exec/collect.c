@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "columnar/exec/sorted.h"
+#include "engine/values/average.h"
 
 struct collecting {
     const struct columnar_plan *p;
@@ -94,11 +95,8 @@ static enum seam_status sum_of(struct collecting *c, int g, const struct columna
     if (c->n == 0) {
         *out = seam_v_null();
     } else if (avg) {
-        *out = seam_v_double(
-            type == SEAM_V_DOUBLE
-                ? real / (double)c->n
-                : (double)((long double)sum /
-                           ((long double)seam_decimal_pow10(scale) * (long double)c->n)));
+        *out = seam_v_double(type == SEAM_V_DOUBLE ? real / (double)c->n
+                                                   : seam_average(sum, c->n, scale));
     } else if (type == SEAM_V_DOUBLE) {
         *out = seam_v_double(real);
     } else {

@@ -425,26 +425,22 @@ static enum seam_status logic(const struct columnar_expr *e, const struct seam_v
                               struct seam_arena *mem, struct seam_value *out, struct seam_fault *f)
 {
     bool want = e->op == COLUMNAR_E_OR, unknown = false;
-    struct seam_fault first = {0};
     enum seam_status failed = SEAM_OK;
 
-    for (int k = 0; k < e->n_args; k++) {
+    for (int k = 0; k < e->n_args && failed != SEAM_NOMEM; k++) {
         struct seam_value v;
-        struct seam_fault here = {0};
-        enum seam_status st = columnar_expr_eval_row(e->args[k], row, mem, &v, &here);
+        enum seam_status st = columnar_expr_eval_row(e->args[k], row, mem, &v, f);
 
-        if (st != SEAM_OK) {
-            if (failed == SEAM_OK) first = here;
-            if (failed == SEAM_OK) failed = st;
-            if (st == SEAM_NOMEM) break;
+        if (st != SEAM_OK) { /* f keeps the first */
+            if (failed == SEAM_OK || st == SEAM_NOMEM) failed = st;
         } else if (v.type == SEAM_V_NULL) {
             unknown = true;
         } else if ((v.i != 0) == want) {
+            if (failed != SEAM_OK && f != NULL) seam_fault_clear(f);
             *out = seam_v_bool(want);
             return SEAM_OK;
         }
     }
-    if (failed != SEAM_OK && f != NULL) *f = first;
     *out = unknown ? seam_v_null() : seam_v_bool(!want);
     return failed;
 }

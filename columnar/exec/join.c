@@ -133,20 +133,122 @@ static enum seam_status build_chains(struct columnar_join_table *t)
     return SEAM_OK;
 }
 
-/* The right side with its keys behind it. */
-static enum seam_status keyed_rows(struct columnar_query *q, const struct columnar_plan *p,
-                                   struct columnar_coldata *rows, struct seam_fault *f)
+void columnar_join_hash(const struct columnar_plan *p, const struct columnar_vec *keys,
+                        uint32_t rows, uint64_t *hashes, uint64_t *no_key)
 {
+    for (uint32_t i = 0; i < rows; i++) hashes[i] = JOIN_SEED;
+    for (int k = 0; k < p->n_keys; k++) {
+        const struct columnar_vec *v = &keys[k];
+        bool safe = p->null_safe != NULL && p->null_safe[k];
+
+        for (uint32_t i = 0; i < rows; i++) {
+            uint32_t slot = columnar_vec_slot(v, i);
+
+            if (columnar_vec_null(v, i)) {
+                if (!safe && no_key != NULL) seam_bitset_set(no_key, i);
+                hashes[i] = columnar_join_mix(hashes[i], JOIN_NULL);
+            } else if (v->type == SEAM_V_TEXT) {
+                hashes[i] = columnar_join_mix_text(hashes[i], v->s[slot]);
+            } else if (v->type == SEAM_V_DOUBLE) {
+                hashes[i] = columnar_join_mix(hashes[i], columnar_join_double(v->d[slot]));
+            } else {
+                hashes[i] = columnar_join_mix(hashes[i], (uint64_t)v->i[slot]);
+            }
+        }
+    }
+}
+
+/* ---- the right side ---- */
+
+enum { CHAIN_BYTES = 24 }; /* a row's hash, and its places in the chains */
+
+struct keeping {
+    struct columnar_query *q;
+    const struct columnar_plan *p;
+    const struct columnar_join_share *share;
+    struct columnar_coldata *rows;
+    struct columnar_join_cut *cut; /* measuring: nothing is kept */
+    uint64_t budget;
+    bool over;
+};
+
+static uint64_t budget_of(const struct columnar_query *q)
+{
+    return q->opt->memory_bytes == 0 ? 1ull << 30 : q->opt->memory_bytes;
+}
+
+static uint64_t row_bytes(const struct columnar_batch *b, uint32_t i)
+{
+    uint64_t n = CHAIN_BYTES + 8 * (uint64_t)b->count;
+
+    for (int c = 0; c < b->count; c++)
+        if (b->cols[c].type == SEAM_V_TEXT && !columnar_vec_null(&b->cols[c], i))
+            n += b->cols[c].s[columnar_vec_slot(&b->cols[c], i)].len;
+    return n;
+}
+
+static void measure_batch(struct keeping *k, const struct columnar_batch *b, const uint64_t *sel,
+                          const uint64_t *hashes)
+{
+    const struct columnar_vec *keys = b->cols + k->p->right->n_columns;
+
+    for (uint32_t i = 0; i < b->rows; i++) {
+        if (sel != NULL && !seam_bitset_get(sel, i)) continue;
+        k->cut->bytes[columnar_join_bucket(hashes[i])] += row_bytes(b, i);
+        k->cut->rows++;
+        for (int c = 0; c < k->p->n_keys; c++)
+            k->cut->has_null = k->cut->has_null || columnar_vec_null(&keys[c], i);
+    }
+}
+
+static enum seam_status keep_batch(void *self, int thread, const struct columnar_batch *b,
+                                   const uint64_t *sel, struct seam_fault *f)
+{
+    struct keeping *k = self;
+    uint64_t hashes[COLUMNAR_VECTOR_ROWS], mine[COLUMNAR_VECTOR_WORDS] = {0};
+    bool part = k->share->cut != NULL;
+    enum seam_status st = SEAM_OK;
+
+    (void)thread;
+    if (part || k->cut != NULL)
+        columnar_join_hash(k->p, b->cols + k->p->right->n_columns, b->rows, hashes, NULL);
+    for (uint32_t i = 0; part && i < b->rows; i++) {
+        uint32_t bucket = columnar_join_bucket(hashes[i]);
+
+        if (bucket >= k->share->from && bucket < k->share->to &&
+            (sel == NULL || seam_bitset_get(sel, i)))
+            seam_bitset_set(mine, i);
+    }
+    pthread_mutex_lock(&k->q->lock);
+    if (k->cut != NULL) {
+        measure_batch(k, b, sel, hashes);
+    } else {
+        st = columnar_rows_append(k->rows, b, part ? mine : sel);
+        k->over = !part && k->rows->bytes + CHAIN_BYTES * k->rows->rows > k->budget;
+        if (st == SEAM_OK && k->over) st = SEAM_END;
+    }
+    pthread_mutex_unlock(&k->q->lock);
+    if (st == SEAM_NOMEM)
+        return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a join");
+    return st;
+}
+
+/* Runs the right side, with its keys behind its columns. */
+static enum seam_status run_right(struct keeping *k, struct seam_fault *f)
+{
+    const struct columnar_plan *p = k->p;
     int n = p->right->n_columns, all = n + p->n_keys;
     struct columnar_plan keyed = {.kind = PLAN_PROJECT, .in = p->right, .n_columns = all};
     struct seam_arena mem = {0};
     const struct columnar_expr **exprs = seam_arena_alloc(&mem, (size_t)(all + 1) * sizeof *exprs);
+    bool *required = seam_arena_alloc(&mem, (size_t)all + 1);
     enum seam_status st = SEAM_OK;
 
     keyed.columns = seam_arena_zalloc(&mem, (size_t)(all + 1) * sizeof *keyed.columns);
     keyed.exprs = exprs;
-    if (exprs == NULL || keyed.columns == NULL) st = SEAM_NOMEM;
+    if (exprs == NULL || keyed.columns == NULL || required == NULL) st = SEAM_NOMEM;
     for (int c = 0; st == SEAM_OK && c < all; c++) {
+        required[c] = true;
         if (c < n)
             st = columnar_expr_column(&mem, c, p->right->columns[c].type,
                                       p->right->columns[c].scale, &exprs[c], f);
@@ -154,27 +256,67 @@ static enum seam_status keyed_rows(struct columnar_query *q, const struct column
             exprs[c] = p->right_keys[c - n];
         keyed.columns[c] = (struct columnar_plan_column){"", exprs[c]->type, exprs[c]->scale};
     }
-    if (st == SEAM_OK) st = columnar_run_to_rows(q, p->n_keys > 0 ? &keyed : p->right, rows, f);
+    if (st == SEAM_OK && k->rows != NULL)
+        st = columnar_rows_init(k->rows, p->n_keys > 0 ? &keyed : p->right);
+    if (st == SEAM_OK)
+        st = columnar_run_pipeline(k->q, p->n_keys > 0 ? &keyed : p->right,
+                                   (struct columnar_sink){keep_batch, k, required}, f);
     seam_arena_free(&mem);
     return st;
 }
 
+enum seam_status columnar_join_measure(struct columnar_query *q, const struct columnar_plan *p,
+                                       struct columnar_join_cut *cut, struct seam_fault *f)
+{
+    static const struct columnar_join_share all;
+    struct keeping k = {.q = q, .p = p, .share = &all, .cut = cut};
+
+    assert(p->n_keys > 0);
+    *cut = (struct columnar_join_cut){.rows = 0};
+    return run_right(&k, f);
+}
+
+enum seam_status columnar_join_next_share(const struct columnar_query *q,
+                                          const struct columnar_join_cut *cut, uint32_t from,
+                                          struct columnar_join_share *share, struct seam_fault *f)
+{
+    uint64_t budget = budget_of(q), bytes = cut->bytes[from];
+    uint32_t to = from + 1;
+
+    assert(from < JOIN_BUCKETS);
+    if (bytes > budget)
+        return seam_fault_set(
+            f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+            "the right rows of a join that share a key take %llu bytes, more than "
+            "the budget; put the other table right, or raise the budget",
+            (unsigned long long)bytes);
+    while (to < JOIN_BUCKETS && bytes + cut->bytes[to] <= budget) bytes += cut->bytes[to++];
+    *share = (struct columnar_join_share){cut, from, to};
+    return SEAM_OK;
+}
+
 enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p,
-                                     struct columnar_join_table **out, struct seam_fault *f)
+                                     const struct columnar_join_share *share,
+                                     struct columnar_join_table **out, bool *over,
+                                     struct seam_fault *f)
 {
     struct columnar_join_table *t = calloc(1, sizeof *t);
-    uint64_t budget = q->opt->memory_bytes == 0 ? 1ull << 30 : q->opt->memory_bytes;
+    struct keeping k = {.q = q, .p = p, .share = share, .budget = budget_of(q)};
     enum seam_status st = t == NULL ? SEAM_NOMEM : SEAM_OK;
 
     if (st == SEAM_OK) {
         t->p = p;
-        st = keyed_rows(q, p, &t->rows, f);
+        t->whole = share->cut == NULL;
+        t->from = share->from;
+        t->to = share->to;
+        k.rows = &t->rows;
+        st = run_right(&k, f);
     }
-    if (st == SEAM_OK && t->rows.bytes > budget)
-        st = seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
-                            "the right side of a join takes %llu bytes, more than the budget; put "
-                            "the smaller table right",
-                            (unsigned long long)t->rows.bytes);
+    *over = st == SEAM_OK && k.over;
+    if (*over) {
+        columnar_join_free(t);
+        return SEAM_OK;
+    }
     if (st == SEAM_OK && t->rows.rows >= UINT32_MAX)
         st = seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                             "the right side of a join has more than 2^32 rows");
@@ -183,13 +325,16 @@ enum seam_status columnar_join_build(struct columnar_query *q, const struct colu
         if (t->matched == NULL) st = SEAM_NOMEM;
     }
     if (st == SEAM_OK && p->n_keys > 0) {
-        st = build_direct(t);
+        st = t->whole ? build_direct(t) : SEAM_NOT_FOUND;
         if (st == SEAM_NOT_FOUND) st = build_chains(t);
     }
-    if (st == SEAM_OK)
+    if (st == SEAM_OK) {
+        t->all_rows = t->whole ? t->rows.rows : share->cut->rows;
+        t->has_null = t->has_null || (!t->whole && share->cut->has_null);
         *out = t;
-    else
+    } else {
         columnar_join_free(t);
+    }
     return st == SEAM_NOMEM
                ? seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a join")
                : st;

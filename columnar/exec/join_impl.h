@@ -21,7 +21,10 @@ struct columnar_join_table {
     uint64_t span;
     struct columnar_text_ref **refs; /* of the right side's text columns, for dictionary vectors */
     uint8_t *matched;                /* FULL: right rows that had a match */
-    bool has_null;                   /* a key is null */
+    bool has_null;                   /* a key is null, in this share or another */
+    uint64_t all_rows;               /* of all shares */
+    bool whole;                      /* the only share */
+    uint32_t from, to;               /* its buckets */
 };
 
 static inline struct columnar_text_ref columnar_join_text(const struct columnar_coldata_column *c,
@@ -67,5 +70,14 @@ static inline uint64_t columnar_join_double(double d)
     memcpy(&bits, &d, 8);
     return d == 0 ? 0 : bits;
 }
+
+static inline uint32_t columnar_join_bucket(uint64_t hash)
+{
+    return (uint32_t)(hash >> 52); /* of JOIN_BUCKETS */
+}
+
+/* The hash of each row's keys; no_key (may be NULL): a bit where a null equals nothing. */
+void columnar_join_hash(const struct columnar_plan *p, const struct columnar_vec *keys,
+                        uint32_t rows, uint64_t *hashes, uint64_t *no_key);
 
 #endif

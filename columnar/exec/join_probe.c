@@ -295,31 +295,6 @@ static enum seam_status push_direct(const struct pushing *x, const uint64_t *sel
 
 /* ---- chains ---- */
 
-static void hash_keys(struct columnar_join_probe *p, uint32_t rows)
-{
-    memset(p->no_key, 0, sizeof p->no_key);
-    for (uint32_t i = 0; i < rows; i++) p->hashes[i] = JOIN_SEED;
-    for (int k = 0; k < p->p->n_keys; k++) {
-        const struct columnar_vec *v = &p->keys[k];
-        bool safe = p->p->null_safe != NULL && p->p->null_safe[k];
-
-        for (uint32_t i = 0; i < rows; i++) {
-            uint32_t slot = columnar_vec_slot(v, i);
-
-            if (columnar_vec_null(v, i)) {
-                if (!safe) seam_bitset_set(p->no_key, i);
-                p->hashes[i] = columnar_join_mix(p->hashes[i], JOIN_NULL);
-            } else if (v->type == SEAM_V_TEXT) {
-                p->hashes[i] = columnar_join_mix_text(p->hashes[i], v->s[slot]);
-            } else if (v->type == SEAM_V_DOUBLE) {
-                p->hashes[i] = columnar_join_mix(p->hashes[i], columnar_join_double(v->d[slot]));
-            } else {
-                p->hashes[i] = columnar_join_mix(p->hashes[i], (uint64_t)v->i[slot]);
-            }
-        }
-    }
-}
-
 static bool same_keys(const struct columnar_join_probe *p, uint32_t i, uint32_t row)
 {
     if (p->t->hashes[row] != p->hashes[i]) return false;
@@ -382,7 +357,7 @@ static void mark_column(struct columnar_join_probe *p, uint32_t rows, struct col
     memset(p->mark_nulls, 0, sizeof p->mark_nulls);
     for (uint32_t i = 0; i < rows; i++) {
         p->marks[i] = seam_bitset_get(p->matched, i);
-        if (p->marks[i] || !p->p->null_aware || p->t->rows.rows == 0) continue;
+        if (p->marks[i] || !p->p->null_aware || p->t->all_rows == 0) continue;
         if (p->t->has_null || seam_bitset_get(p->no_key, i)) {
             seam_bitset_set(p->mark_nulls, i);
             any = true;
@@ -430,16 +405,33 @@ enum seam_status columnar_join_keys(struct columnar_join_probe *p, const struct 
     return st;
 }
 
+/* A left row has its turn when its share is joined, whatever becomes of it. */
+static const uint64_t *rows_of_share(const struct columnar_join_probe *p, uint32_t rows,
+                                     const uint64_t *sel, uint64_t *mine)
+{
+    memset(mine, 0, COLUMNAR_VECTOR_WORDS * sizeof *mine);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t bucket = columnar_join_bucket(p->hashes[i]);
+
+        if (bucket >= p->t->from && bucket < p->t->to && (sel == NULL || seam_bitset_get(sel, i)))
+            seam_bitset_set(mine, i);
+    }
+    return mine;
+}
+
 enum seam_status columnar_join_push(struct columnar_join_probe *p, const struct columnar_batch *b,
                                     const uint64_t *sel, batch_fn next, void *ctx,
                                     struct seam_fault *f)
 {
     struct pushing x = {p, b, next, ctx, f};
+    uint64_t mine[COLUMNAR_VECTOR_WORDS];
     enum seam_status st = SEAM_OK;
 
     if (p->t->direct != NULL) return push_direct(&x, sel);
     memset(p->matched, 0, sizeof p->matched);
-    hash_keys(p, b->rows);
+    memset(p->no_key, 0, sizeof p->no_key);
+    columnar_join_hash(p->p, p->keys, b->rows, p->hashes, p->no_key);
+    if (!p->t->whole) sel = rows_of_share(p, b->rows, sel, mine);
     for (uint32_t i = 0; st == SEAM_OK && i < b->rows; i++)
         if (sel == NULL || seam_bitset_get(sel, i)) st = match_row(&x, i);
     if (st == SEAM_OK) st = flush(&x);

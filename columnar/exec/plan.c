@@ -420,6 +420,15 @@ enum seam_status columnar_plan_window(struct seam_arena *a, const struct columna
     return SEAM_OK;
 }
 
+bool columnar_plan_runs_again(const struct columnar_plan *p)
+{
+    if (p == NULL || p->kind == PLAN_SHARED) return true;
+    for (int i = 0; i < p->n_inputs; i++)
+        if (!columnar_plan_runs_again(p->inputs[i])) return false;
+    if (p->kind == PLAN_ROWS && p->source.rewind == NULL) return false;
+    return columnar_plan_runs_again(p->in) && columnar_plan_runs_again(p->right);
+}
+
 /* ---- explaining ---- */
 
 static void names_of(const struct columnar_plan *p, const char **names)

@@ -127,8 +127,30 @@ enum seam_status columnar_run_collect(struct columnar_query *q, const struct col
 
 /* ---- joins ---- */
 struct columnar_join_table;
+/* A right side that does not fit the budget is cut by its keys' hashes, and joined a share a time. */
+enum { JOIN_BUCKETS = 4096 };
+struct columnar_join_cut {
+    uint64_t bytes[JOIN_BUCKETS]; /* about what the rows of each bucket take */
+    uint64_t rows;
+    bool has_null; /* a key of any share is null */
+};
+struct columnar_join_share { /* buckets [from, to) of the cut; no cut: all */
+    const struct columnar_join_cut *cut;
+    uint32_t from, to;
+};
+/* *over: it does not fit (only without a cut), *out is not made. */
 enum seam_status columnar_join_build(struct columnar_query *q, const struct columnar_plan *p,
-                                     struct columnar_join_table **out, struct seam_fault *f);
+                                     const struct columnar_join_share *share,
+                                     struct columnar_join_table **out, bool *over,
+                                     struct seam_fault *f);
+enum seam_status columnar_join_measure(struct columnar_query *q, const struct columnar_plan *p,
+                                       struct columnar_join_cut *cut, struct seam_fault *f);
+/* The share that begins at `from` and fits; a bucket that does not alone is SEAM_LIMIT. */
+enum seam_status columnar_join_next_share(const struct columnar_query *q,
+                                          const struct columnar_join_cut *cut, uint32_t from,
+                                          struct columnar_join_share *share, struct seam_fault *f);
+/* Whether it gives its rows a second time. */
+bool columnar_plan_runs_again(const struct columnar_plan *p);
 void columnar_join_free(struct columnar_join_table *t);
 struct columnar_join_probe;
 struct columnar_join_probe *columnar_join_probe_new(const struct columnar_join_table *t,

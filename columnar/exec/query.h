@@ -223,10 +223,10 @@ struct columnar_query_stats {
 };
 struct columnar_query_options {
     int threads; /* 0: 1 */
-    uint64_t
-        memory_bytes; /* 0: 1 GiB, for groups or a join's right side. Groups past it are made in several
-                                  passes over the input, each for a share of the keys: no file is written. A
-                                  join's right side past it is SEAM_LIMIT.                            */
+    /* 0: 1 GiB, for the groups of an aggregation or a join's right side, while they are built. What does not fit is
+     * made in several passes over the input, each for a share of the keys: no file is written. SEAM_LIMIT where that
+     * does not help: rows of one key, a join without an equality, input that comes only once. */
+    uint64_t memory_bytes;
     struct seam_trace *trace;
     struct seam_clock *clock;
     /* Called now and then by thread 0 with the share of rows done; false cancels (SEAM_TIMEOUT).     */

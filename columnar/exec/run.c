@@ -9,6 +9,8 @@ struct step {
     const struct columnar_plan *p; /* FILTER, PROJECT or JOIN */
     bool *required;                /* columns of its input that are read from here on */
     struct columnar_join_table *join;
+    struct columnar_join_cut *cut; /* when the right side does not fit at once */
+    struct columnar_join_share share;
 };
 
 struct pipe_thread {
@@ -352,7 +354,8 @@ static enum seam_status pull_rows(struct pipe *p, struct seam_fault *f)
     return st == SEAM_END || atomic_load(&p->q->stop) == SEAM_END ? SEAM_OK : st;
 }
 
-/* FULL joins hand on, at the end, the right rows that nothing matched: each through the steps after it. */
+/* FULL joins hand on, at the end, the right rows that nothing matched: each through the steps after it. A join
+ * whose left rows come in several passes (of the joins before it) has seen them all in the last. */
 static enum seam_status run_rest(struct pipe *p, struct seam_fault *f)
 {
     enum seam_status st = SEAM_OK;
@@ -360,10 +363,70 @@ static enum seam_status run_rest(struct pipe *p, struct seam_fault *f)
     for (int i = 0; st == SEAM_OK && i < p->count; i++) {
         struct feed_ctx next = {p, i + 1, 0};
 
-        if (p->steps[i].p->kind == PLAN_JOIN)
-            st = columnar_join_rest(p->threads[0].probe[i], feed_next, &next, f);
+        if (p->steps[i].p->kind != PLAN_JOIN) continue;
+        st = columnar_join_rest(p->threads[0].probe[i], feed_next, &next, f);
+        if (p->steps[i].cut != NULL && p->steps[i].share.to < JOIN_BUCKETS) break;
     }
     return st == SEAM_END ? SEAM_OK : st;
+}
+
+/* ---- joins that do not fit the budget: a share of the keys a pass ---- */
+
+static enum seam_status build_join(struct pipe *p, int at, struct seam_fault *f)
+{
+    struct step *s = &p->steps[at];
+    bool over = false;
+    enum seam_status st;
+
+    columnar_join_free(s->join);
+    s->join = NULL;
+    st = columnar_join_build(p->q, s->p, &s->share, &s->join, &over, f);
+    if (st != SEAM_OK || !over) return st;
+    if (s->p->n_keys == 0 || !columnar_plan_runs_again(s->p->right) ||
+        !columnar_plan_runs_again(p->source))
+        return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
+                              "the right side of a join without an equality, or of rows that come "
+                              "only once, takes more than the memory budget");
+    s->cut = malloc(sizeof *s->cut);
+    st = s->cut == NULL ? SEAM_NOMEM : columnar_join_measure(p->q, s->p, s->cut, f);
+    if (st == SEAM_OK) st = columnar_join_next_share(p->q, s->cut, 0, &s->share, f);
+    if (st == SEAM_OK) st = columnar_join_build(p->q, s->p, &s->share, &s->join, &over, f);
+    SEAM_TRACE(p->q->opt->trace, "columnar", "join_over_budget", SEAM_TI("step", at),
+               SEAM_TI("rows", st == SEAM_OK ? s->cut->rows : 0));
+    return st;
+}
+
+static enum seam_status new_probes(struct pipe *p, int at)
+{
+    const bool *wanted = at + 1 < p->count ? p->steps[at + 1].required : p->sink.required;
+
+    for (int t = 0; t < p->q->threads; t++) {
+        columnar_join_probe_free(p->threads[t].probe[at]);
+        p->threads[t].probe[at] =
+            columnar_join_probe_new(p->steps[at].join, p->steps[at].p, wanted);
+        if (p->threads[t].probe[at] == NULL) return SEAM_NOMEM;
+    }
+    return SEAM_OK;
+}
+
+/* The next combination of shares, the joins nearest the source first; *more = false: that was the last. */
+static enum seam_status next_pass(struct pipe *p, bool *more, struct seam_fault *f)
+{
+    int at = 0;
+    enum seam_status st = SEAM_OK;
+
+    while (at < p->count && (p->steps[at].cut == NULL || p->steps[at].share.to == JOIN_BUCKETS))
+        at++;
+    *more = at < p->count;
+    for (int i = at; st == SEAM_OK && *more && i >= 0; i--) {
+        struct step *s = &p->steps[i];
+
+        if (s->cut == NULL) continue;
+        st = columnar_join_next_share(p->q, s->cut, i == at ? s->share.to : 0, &s->share, f);
+        if (st == SEAM_OK) st = build_join(p, i, f);
+        if (st == SEAM_OK) st = new_probes(p, i);
+    }
+    return st;
 }
 
 /* The rows of a shared plan, run at the first asking. */
@@ -423,6 +486,7 @@ static enum seam_status run_pipeline(struct columnar_query *q, const struct colu
 {
     struct pipe *p = calloc(1, sizeof *p);
     bool *required = NULL;
+    uint32_t passes = 0;
     enum seam_status st;
 
     if (p == NULL)
@@ -440,21 +504,31 @@ static enum seam_status run_pipeline(struct columnar_query *q, const struct colu
     else if (st == SEAM_OK && p->source->kind != PLAN_SCAN)
         st = columnar_run_to_rows(q, p->source, &p->rows, f);
     for (int i = 0; st == SEAM_OK && i < p->count; i++)
-        if (p->steps[i].p->kind == PLAN_JOIN)
-            st = columnar_join_build(q, p->steps[i].p, &p->steps[i].join, f);
+        if (p->steps[i].p->kind == PLAN_JOIN) st = build_join(p, i, f);
     if (st == SEAM_OK) p->threads = calloc((size_t)q->threads, sizeof *p->threads);
     if (st == SEAM_OK && p->threads == NULL) st = SEAM_NOMEM;
     for (int t = 0; st == SEAM_OK && t < q->threads; t++) st = thread_init(p, &p->threads[t]);
     if (st == SEAM_NOMEM)
         seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a query");
-    atomic_store(&q->stop, SEAM_OK);
-    if (st == SEAM_OK) st = run_source(p, required, f);
-    if (st == SEAM_OK && atomic_load(&q->stop) == SEAM_OK) st = run_rest(p, f);
-    atomic_store(&q->stop, SEAM_OK);
-    columnar_scan_free(p->scan);
+    for (bool more = true; st == SEAM_OK && more;) {
+        bool ended;
+
+        atomic_store(&q->stop, SEAM_OK);
+        st = run_source(p, required, f);
+        if (st == SEAM_OK && atomic_load(&q->stop) == SEAM_OK) st = run_rest(p, f);
+        ended = atomic_load(&q->stop) != SEAM_OK; /* the sink has what it wanted */
+        atomic_store(&q->stop, SEAM_OK);
+        columnar_scan_free(p->scan);
+        p->scan = NULL;
+        more = !ended;
+        passes++;
+        if (st == SEAM_OK && more) st = next_pass(p, &more, f);
+    }
+    if (passes > 1 && passes > q->stats.passes) q->stats.passes = passes;
     for (int t = 0; p->threads != NULL && t < q->threads; t++) thread_free(p, &p->threads[t]);
     for (int i = 0; i < p->count; i++) {
         columnar_join_free(p->steps[i].join);
+        free(p->steps[i].cut);
         free(p->steps[i].required);
     }
     columnar_coldata_free(&p->rows);

@@ -483,6 +483,9 @@ static void random_question(struct world *x, struct question *q, bool joins)
         if (it->aggregated && (it->op == SUM || it->op == AVG)) type = types[below(x, 3)];
         if (it->aggregated && type == SEAM_V_BOOL) type = SEAM_V_INT;
         if (!it->aggregated || it->op != COUNT_ALL) it->e = expression(x, &q->scope, type, 2);
+        /* A sum of doubles depends on its order where large ones cancel: of columns, which have no large negative. */
+        if (it->aggregated && type == SEAM_V_DOUBLE && (it->op == SUM || it->op == AVG))
+            it->e = column_of(x, &q->scope, type);
         /* A literal number as a key would be the position of an item. */
         if (q->grouped && !it->aggregated && it->e->op == NAIVE_LITERAL)
             it->e = &q->scope.columns[1];
@@ -708,23 +711,30 @@ static void naive_answer(struct asking *k, struct answer *out)
 
 /* ---- the comparison ---- */
 
-static void print_row(const struct seam_value *v, int n, struct seam_buf *out)
+static void print_row(const struct seam_value *v, int n, int digits, struct seam_buf *out)
 {
     for (int i = 0; i < n; i++) {
         if (v[i].type == SEAM_V_NULL)
             seam_buf_str(out, "null");
         else if (v[i].type == SEAM_V_DOUBLE) /* sums depend on their order */
-            seam_buf_printf(out, isnan(v[i].d) ? "nan" : "%.8g",
-                            fabs(v[i].d) < 1e-6 ? 0.0 : v[i].d);
-        else
+        {
+            if (isnan(v[i].d))
+                seam_buf_str(out, "nan");
+            else
+                seam_buf_printf(out, "%.*g", digits, fabs(v[i].d) < 1e-6 ? 0.0 : v[i].d);
+        } else
             seam_value_format(&v[i], out);
         seam_buf_str(out, "|");
     }
     seam_buf_u8(out, 0);
 }
 
+/* Twice, to nine digits and to seven: what falls on two sides of a rounding in one does not in the other. */
+enum { ROUNDINGS = 2 };
+static const int digits[ROUNDINGS] = {9, 7};
+
 struct got {
-    struct seam_buf text;
+    struct seam_buf text[ROUNDINGS];
     size_t rows;
 };
 
@@ -737,7 +747,7 @@ static enum seam_status take_batch(void *ctx, const struct columnar_batch *b, st
         struct seam_value v[ITEMS_MAX];
 
         for (int c = 0; c < b->count; c++) v[c] = columnar_vec_value(&b->cols[c], r);
-        print_row(v, b->count, &g->text);
+        for (int k = 0; k < ROUNDINGS; k++) print_row(v, b->count, digits[k], &g->text[k]);
     }
     return SEAM_OK;
 }
@@ -756,33 +766,49 @@ static const char **sorted_lines(const struct seam_buf *text, size_t n)
     return lines;
 }
 
+/* The first row that differs; SIZE_MAX: none. */
+static size_t difference(const char **a, const char **b, size_t n)
+{
+    for (size_t r = 0; r < n; r++)
+        if (strcmp(a[r], b[r]) != 0) return r;
+    return SIZE_MAX;
+}
+
 static void compare(const struct world *x, const char *sql, const struct got *got,
                     const struct answer *want)
 {
-    struct got w = {.rows = want->rows};
-    const char **a, **b;
+    bool same = false;
 
-    for (size_t r = 0; r < want->rows; r++)
-        print_row(want->cells + r * (size_t)want->n, want->n, &w.text);
-    a = sorted_lines(&got->text, got->rows);
-    b = sorted_lines(&w.text, w.rows);
-    for (size_t r = 0; r < got->rows && r < w.rows; r++)
-        if (strcmp(a[r], b[r]) != 0)
+    if (got->rows != want->rows)
+        ck_abort_msg("seed %llu: %s\n%zu rows, not %zu", (unsigned long long)x->seed, sql,
+                     got->rows, want->rows);
+    for (int k = 0; k < ROUNDINGS && !same; k++) {
+        struct seam_buf text = {0};
+        const char **a = sorted_lines(&got->text[k], got->rows), **b;
+        size_t r;
+
+        for (r = 0; r < want->rows; r++)
+            print_row(want->cells + r * (size_t)want->n, want->n, digits[k], &text);
+        b = sorted_lines(&text, want->rows);
+        r = difference(a, b, want->rows);
+        same = r == SIZE_MAX;
+        if (!same && k + 1 == ROUNDINGS)
             ck_abort_msg("seed %llu: %s\nrow %zu: got %s, want %s", (unsigned long long)x->seed,
                          sql, r, a[r], b[r]);
-    if (got->rows != w.rows)
-        ck_abort_msg("seed %llu: %s\n%zu rows, not %zu", (unsigned long long)x->seed, sql,
-                     got->rows, w.rows);
-    free(a);
-    free(b);
-    seam_buf_free(&w.text);
+        free(a);
+        free(b);
+        seam_buf_free(&text);
+    }
 }
+
+static int in_passes; /* questions answered so */
 
 static void ask(struct world *x, bool joins)
 {
     const struct columnar_reader *readers[] = {x->r};
     struct columnar_sql_env env = {.readers = readers, .reader_count = 1};
     struct columnar_query_options opt = {.threads = 1 + (int)below(x, 2)};
+    struct columnar_query_stats stats = {0};
     struct columnar_sql_query query;
     struct question q;
     struct asking k = {.x = x, .q = &q};
@@ -797,17 +823,21 @@ static void ask(struct world *x, bool joins)
     random_question(x, &q, joins);
     print_question(x, &q, &sql);
     st = columnar_sql_prepare(&env, seam_buf_cstr(&sql), sql.size, &a, &query, &f);
-    if (st == SEAM_OK) st = columnar_sql_run(&query, &opt, take_batch, &got, NULL, &f);
+    if (below(x, 3) == 0)
+        opt.memory_bytes = 2500 + below(x, 20000); /* joins and groups in passes, or refused */
+    if (st == SEAM_OK) st = columnar_sql_run(&query, &opt, take_batch, &got, &stats, &f);
+    in_passes += st == SEAM_OK && stats.passes > 1;
     naive_answer(&k, &want);
     /* A constant that overflows is refused before any row is looked at. */
-    if (!k.failed && st != SEAM_OK && f.why[0] != '\0' && strstr(f.why, "overflows") == NULL)
+    if (!k.failed && st != SEAM_OK && f.why[0] != '\0' && strstr(f.why, "overflows") == NULL &&
+        strstr(f.why, "budget") == NULL)
         ck_abort_msg("seed %llu: %s\n%s", (unsigned long long)x->seed, seam_buf_cstr(&sql), f.why);
     if (!k.failed && st == SEAM_OK) compare(x, seam_buf_cstr(&sql), &got, &want);
     free(k.inputs.cells);
     free(want.cells);
     seam_arena_free(&k.mem);
     seam_arena_free(&a);
-    seam_buf_free(&got.text);
+    for (int d = 0; d < ROUNDINGS; d++) seam_buf_free(&got.text[d]);
     seam_buf_free(&sql);
 }
 
@@ -842,7 +872,8 @@ static void test_small_tables_joined(void)
 {
     static const size_t rows[TABLES] = {400, 60, 25};
 
-    ask_many("small", rows, test_scale(6), 400, true);
+    ask_many("small", rows, test_scale(5), 400, true);
+    ck_assert_int_gt(in_passes, 0);
 }
 
 static void test_no_rows_at_all(void)
@@ -856,7 +887,7 @@ static void test_several_vectors(void)
 {
     static const size_t rows[TABLES] = {9000, 5000, 2048};
 
-    ask_many("vectors", rows, test_scale(3), 150, false);
+    ask_many("vectors", rows, test_scale(2), 100, false);
 }
 
 static void test_several_files(void)

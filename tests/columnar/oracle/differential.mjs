@@ -90,6 +90,7 @@ const loadSeam = async (seam, tables, dir, plain) => {
   }
   await seam.must('read');
   await seam.must('threads ' + pick([1, 2]));
+  await seam.must('memory ' + pick([0, 0, 20000])); // the last makes joins and groups in passes
 };
 
 const OTHER_TYPES = {
@@ -252,14 +253,16 @@ const randomQuestion = (tables, inner = null) => {
   if (!q.set && chance(4)) q.limit = [1 + below(20), chance(2) ? below(5) : 0];
   return q;
 };
+// A sum of doubles depends on its order where large ones cancel: of columns, which have no large negative.
 const aggregate = (scope) => {
+  const summed = (type) => (type !== 'double' ? expression(scope, type, 1) : columnsOf(scope, type).length > 0 ? leaf(pick(columnsOf(scope, type))) : literal(type));
   const type = pick(['int', 'decimal', 'double', 'int']), any = pick(['int', 'text', 'double', 'time', 'decimal']);
   switch (below(8)) {
     case 0: return node('int', ['count(*)']);
     case 1: return node('int', ['count(', expression(scope, any, 1), ')']);
     case 2: return node('int', ['count(distinct ', expression(scope, any, 1), ')'], any === 'double' ? { loose: true } : {});
-    case 3: return node(type, ['sum(', expression(scope, type, 1), ')'], { loose: type === 'double' });
-    case 4: return node('double', ['avg(', expression(scope, type, 1), ')'], { loose: true });
+    case 3: return node(type, ['sum(', summed(type), ')'], { loose: type === 'double' });
+    case 4: return node('double', ['avg(', summed(type), ')'], { loose: true });
     case 5: return node(any, ['min(', expression(scope, any, 1), ')']);
     case 6: return node(any, ['max(', expression(scope, any, 1), ')']);
     default: return node('int', ['sum(case when ', condition(scope, 1), ' then 1 else 0 end)']);
@@ -282,23 +285,28 @@ const plainNumber = (v) => {
   if (/^-?\d+\.\d*$/.test(v)) return v.replace(/0+$/, '').replace(/\.$/, '').replace(/^-0$/, '0');
   return v;
 };
-const canonical = (v, type) => {
+const canonical = (v, type, digits) => {
   if (v === null) return 'null';
   if (type === 'text') return 't' + v;
   if (type === 'bool') return v === 'true' || v === '1' ? 'true' : 'false';
   if (type === 'double') {
     const n = v.toLowerCase() === 'nan' ? NaN : /^[+]?inf/i.test(v) ? Infinity : /^-inf/i.test(v) ? -Infinity : Number(v);
-    return Number.isFinite(n) ? (Math.abs(n) < 1e-9 ? '0' : n.toPrecision(9)) : String(n);
+    return Number.isFinite(n) ? (Math.abs(n) < 1e-9 ? '0' : n.toPrecision(digits)) : String(n);
   }
   return plainNumber(v);
 };
-const canon = (answer, types) => answer.rows.map((r) => r.map((v, i) => canonical(v, types[i])).join(' | ')).sort();
+const canon = (answer, types, digits) => answer.rows.map((r) => r.map((v, i) => canonical(v, types[i], digits)).join(' | ')).sort();
 const compare = (ours, theirs, q) => {
   const types = ours.columns.map((c) => ({ double: 'double', text: 'text', bool: 'bool' })[c.type] || 'number');
-  const a = canon(ours, types), b = canon(theirs, types);
-  for (let i = 0; i < Math.max(a.length, b.length); i++)
-    if (a[i] !== b[i]) return `row ${i} of ${a.length} and ${b.length}: ours ${a[i]}, theirs ${b[i]}`;
-  return null;
+  let found = null;
+  for (const digits of [9, 7]) { // what falls on two sides of a rounding in one does not in the other
+    const a = canon(ours, types, digits), b = canon(theirs, types, digits);
+    const at = a.findIndex((row, i) => row !== b[i]);
+    if (at < 0 && a.length === b.length) return null;
+    const i = at < 0 ? a.length : at;
+    found = `row ${i} of ${a.length} and ${b.length}: ours ${a[i]}, theirs ${b[i]}`;
+  }
+  return found;
 };
 
 // Smaller questions of the same kind: parts left out, expressions by their own parts.

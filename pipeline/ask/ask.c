@@ -1,3 +1,4 @@
+/* ask - one SELECT put to one layer at one moment, its rows as printed. */
 #include "pipeline/ask/ask.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* audit_event - an event as a row, and the hash that chains it to the one before. */
 #include "pipeline/audit/audit_event.h"
 
 #include <stdlib.h>

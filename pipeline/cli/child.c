@@ -1,3 +1,4 @@
+/* child - a part of the platform as a child process: started, looked after, stopped. */
 #include "pipeline/cli/child.h"
 
 #include <errno.h>

@@ -19,6 +19,7 @@ struct dlq {
     const char *verb, *sink, *only; /* sink: the one being looked at; only: the one asked for */
     int64_t id;                     /* -1 = all */
     uint64_t count;
+    uint64_t left; /* letters that retry passes over */
     struct cli_table_out table;
     struct oltp_txn *txn;          /* retrying */
     uint64_t ids[LETTERS_AT_ONCE]; /* open letters of this sink that are to get a verdict */
@@ -70,9 +71,14 @@ static enum seam_status one_letter(void *ctx, const struct sink_dead_letter *d,
         print_letter(q, d);
         return SEAM_OK;
     }
+    if (strcmp(q->verb, "retry") == 0 && d->event.kind != STREAM_ROW) {
+        q->count--;
+        q->left++; /* no row that could be emitted again: it stays, until it is dropped */
+        return SEAM_OK;
+    }
     if (q->n == LETTERS_AT_ONCE) return SEAM_END; /* the rest next time */
     q->ids[q->n++] = d->id;
-    if (strcmp(q->verb, "drop") == 0 || d->event.kind != STREAM_ROW) return SEAM_OK;
+    if (strcmp(q->verb, "drop") == 0) return SEAM_OK;
     return reconcile_emit(q->txn, d->event.row.table, d->event.row.key, f);
 }
 
@@ -173,5 +179,9 @@ int cmd_dlq(struct cli *c, int argc, char **argv)
     if (strcmp(q.verb, "drop") == 0) printf("%" PRIu64 " dead letters dropped\n", q.count);
     if (strcmp(q.verb, "retry") == 0)
         printf("%" PRIu64 " rows emitted again, up to LSN %" PRIu64 "\n", q.count, lsn);
+    if (q.left > 0)
+        printf("%" PRIu64
+               " letters are events of the shop's own: they stay ('seam dlq DIR drop')\n",
+               q.left);
     return EXIT_FINE;
 }

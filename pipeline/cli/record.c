@@ -1,3 +1,4 @@
+/* record - what the last checks found, kept beside the platform for the status page. */
 #include "pipeline/cli/record.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* story - the sentences between the steps of a demonstration. */
 #include "pipeline/cli/story.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* import - batches of records into the row store, with a position from which a cut-off import goes on. */
 #include "pipeline/import/import.h"
 
 #include <inttypes.h>

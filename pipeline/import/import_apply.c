@@ -1,3 +1,4 @@
+/* import_apply - one record's values as rows of the mapped tables. */
 #include "pipeline/import/import_apply.h"
 
 #include <stdlib.h>

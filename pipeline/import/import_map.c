@@ -1,3 +1,4 @@
+/* import_map - text to number, for ids that an import gives out. */
 #include "pipeline/import/import_map.h"
 
 #include <stdlib.h>

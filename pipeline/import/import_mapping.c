@@ -1,3 +1,4 @@
+/* import_mapping - reads a mapping and checks it against the tables it names. */
 #include "pipeline/import/import_mapping.h"
 
 #include <stdlib.h>

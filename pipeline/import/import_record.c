@@ -1,3 +1,4 @@
+/* import_record - a line of a file as named values. */
 #include "pipeline/import/import_record.h"
 
 #include <stdio.h>

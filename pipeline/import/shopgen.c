@@ -1,3 +1,4 @@
+/* shopgen - customers and orders invented from a seed, through the row store like any others. */
 #include "pipeline/import/shopgen.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* exercise - the labs' tasks, and what each checks of a run. */
 #include "pipeline/lab/exercise.h"
 
 #include <math.h>

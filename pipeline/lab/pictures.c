@@ -1,3 +1,4 @@
+/* pictures - drawings that several labs share. */
 #include <stdio.h>
 #include <string.h>
 

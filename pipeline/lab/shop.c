@@ -1,3 +1,4 @@
+/* shop - a small shop in a simulated world, for labs to change and to catch up. */
 #include "pipeline/lab/shop.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* page - HTML that stands alone: escaped words, cells, the head with its style. */
 #include "pipeline/paper/page.h"
 
 #include <string.h>

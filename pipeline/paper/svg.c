@@ -1,3 +1,4 @@
+/* svg - lines, circles and words of a drawing. */
 #include "pipeline/paper/svg.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* bootstrap - every row there is, as one transaction of the stream, while writers go on. */
 #include "pipeline/relay/bootstrap.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* relay - reads the log, holds a transaction until its COMMIT, and appends it to the stream. */
 #include "pipeline/relay/relay_internal.h"
 
 #include <assert.h>

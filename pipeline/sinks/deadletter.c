@@ -1,3 +1,4 @@
+/* deadletter - letters and verdicts in a log of their own, read as a ledger. */
 #include "pipeline/sinks/deadletter.h"
 
 #include <stdio.h>

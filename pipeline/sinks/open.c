@@ -33,8 +33,11 @@ static enum seam_status open_in(const struct platform *p, const char *name, cons
     s->config = platform_sink_config(p, name);
     s->trace = trace;
     s->beside = dir != NULL;
-    if (dir != NULL) snprintf(s->dir, sizeof s->dir, "%s", dir);
-    st = dir != NULL ? SEAM_OK : platform_sink_path(p, name, s->dir, f);
+    st = SEAM_OK;
+    if (dir == NULL)
+        st = platform_sink_path(p, name, s->dir, f);
+    else if (snprintf(s->dir, sizeof s->dir, "%s", dir) >= (int)sizeof s->dir)
+        st = seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET, "the path is too long");
     if (st == SEAM_OK) st = seam_io_mkdir(p->io, s->dir, f);
     if (st == SEAM_OK) st = ops->open(s, f);
     if (st != SEAM_OK) {

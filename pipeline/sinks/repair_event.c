@@ -1,3 +1,4 @@
+/* repair_event - a request to compute something again, as an event in the log. */
 #include "pipeline/sinks/repair_event.h"
 
 #include <stdio.h>

@@ -1,4 +1,10 @@
-/* run - runs one sink: feed in, publications out. */
+/* run - runs one sink: feed in, publications out.
+ *
+ * A crash anywhere in here leaves the store where it last published: everything handed over since is in its memory alone, or
+ * in files its manifest does not name, and the stream gives it again. What must never be is a publication in the middle of
+ * a transaction, or one past an event that is neither applied nor a dead letter: both would be believed after the crash. */
+#include <assert.h>
+
 #include "pipeline/sinks/sink.h"
 
 #include "pipeline/sinks/deadletter.h"
@@ -7,6 +13,23 @@
 #include "pipeline/stream/stream.h"
 
 enum { BATCH_EVENTS = 65536, BATCH_US = 50000, IDLE_WAIT_MS = 200 };
+
+/* What the runner may do, by what it has handed over since the last publication:
+ *
+ *              | change, outbox | COMMIT, HEARTBEAT | publish
+ *   IDLE       | INSIDE         | IDLE              | IDLE (says only that it lives)
+ *   INSIDE     | INSIDE         | HANDED or IDLE    | never: half a transaction would be visible
+ *   HANDED     | INSIDE         | HANDED            | IDLE
+ *
+ * INSIDE is a transaction whose end has not come, HANDED whole ones that wait for their publication. From INSIDE back to
+ * IDLE: all of its events had been applied before. */
+enum runner_state { RUN_IDLE, RUN_INSIDE, RUN_HANDED, RUN_STATES };
+
+static const bool run_moves[RUN_STATES][RUN_STATES] = {
+    [RUN_IDLE] = {[RUN_IDLE] = true, [RUN_INSIDE] = true},
+    [RUN_INSIDE] = {[RUN_IDLE] = true, [RUN_INSIDE] = true, [RUN_HANDED] = true},
+    [RUN_HANDED] = {[RUN_IDLE] = true, [RUN_INSIDE] = true, [RUN_HANDED] = true},
+};
 
 /* The registry lives with the runner; a sink's struct begins with struct sink, so they are allocated apart. */
 struct runner {
@@ -19,11 +42,17 @@ struct runner {
     uint64_t first_ns; /* when the first of them came                                      */
     seam_lsn_t ready;  /* everything up to here has been handed over, whole transactions   */
     int64_t ready_wall_us;
-    bool in_transaction;
+    enum runner_state state;
     uint64_t next_offset; /* of the event that must come next; 0 = any (the first one)          */
-    struct sink_sweep sweep;  /* of the snapshot that is being read */
-    struct stream_change row; /* its newest row: what the deletes at its end are stamped with */
+    struct sink_sweep sweep; /* of the snapshot that is being read */
 };
+
+static void move(struct runner *r, enum runner_state to)
+{
+    assert(run_moves[r->state][to]);
+    assert(to != RUN_HANDED || r->pending > 0);
+    r->state = to;
+}
 
 /* A sink is told every schema it may meet before any row: those known from before, then the news.   */
 static enum seam_status tell_schemas(struct runner *r, struct seam_fault *f)
@@ -41,18 +70,26 @@ static enum seam_status publish(struct runner *r, struct seam_fault *f)
     const struct sink_ops *ops = r->sink->ops;
     enum seam_status st = SEAM_OK;
 
+    assert(r->state != RUN_INSIDE);
+    assert(
+        !r->sweep
+             .open); /* a snapshot is one transaction: its rows without its deletes are no state of the shop */
     if (r->ready <= ops->applied(r->sink)) { /* nothing new, but a heartbeat may say that we live */
         r->pending = 0;
+        move(r, RUN_IDLE);
         return r->ready_wall_us != 0 ? stream_feed_confirm(r->feed, r->ready, f) : SEAM_OK;
     }
     st = ops->publish(r->sink, r->ready, r->ready_wall_us, f);
+    /* Killed in between, the page of consumers tells less than the store holds; the feed says so when it opens again. */
     if (st == SEAM_OK) st = stream_feed_confirm(r->feed, r->ready, f);
     if (st != SEAM_OK) return st;
+    assert(ops->applied(r->sink) == r->ready);
     SEAM_TRACE(r->sink->trace, "pipeline", "publish", SEAM_TS("sink", ops->name),
                SEAM_TI("lsn", r->ready), SEAM_TI("events", r->pending));
     r->result->publications++;
     r->result->applied = r->ready;
     r->pending = 0;
+    move(r, RUN_IDLE);
     return SEAM_OK;
 }
 
@@ -102,23 +139,58 @@ static enum seam_status set_aside(struct runner *r, const struct stream_change *
     return sink_dead_letter_add(r->sink->platform, r->sink->ops->name, &e, reason, NULL, f);
 }
 
-/* A change that cannot be applied because of what it is goes to the dead letters, and the rest goes on. */
+static bool blames_event(enum seam_status st)
+{
+    return st == SEAM_CORRUPT || st == SEAM_INVALID || st == SEAM_UNSUPPORTED;
+}
+
+/* What cannot be applied because of what it is goes to the dead letters, and the rest goes on. The letter is durable before
+ * anything is published past its event. */
 static enum seam_status apply(struct runner *r, const struct stream_change *c, struct seam_fault *f)
 {
-    const struct sink_ops *ops = r->sink->ops;
     struct seam_fault local = {0};
     char reason[SEAM_FAULT_WHERE_MAX + SEAM_FAULT_WHY_MAX + 64];
-    enum seam_status st;
+    enum seam_status st = r->sink->ops->change(r->sink, c, &local);
 
-    st = ops->change(r->sink, c, &local);
     if (st == SEAM_OK) return SEAM_OK;
-    if (st != SEAM_CORRUPT && st != SEAM_INVALID &&
-        st != SEAM_UNSUPPORTED) { /* the store's trouble, not the event's */
-        if (f != NULL) *f = local;
+    if (!blames_event(st)) { /* the store's trouble, not the event's */
+        seam_fault_give(f, &local);
         return st;
     }
     r->result->dead++;
     return set_aside(r, c, seam_fault_text(&local, reason, sizeof reason), f);
+}
+
+static enum seam_status apply_outbox(struct runner *r, const struct stream_outbox *e,
+                                     struct seam_fault *f)
+{
+    struct seam_fault local = {0};
+    char reason[SEAM_FAULT_WHERE_MAX + SEAM_FAULT_WHY_MAX + 64];
+    const struct stream_event letter = {
+        .kind = STREAM_OUTBOX,
+        .offset = e->offset,
+        .lsn = e->lsn,
+        .txn = e->txn,
+        .seq = e->seq,
+        .total = e->seq + 1,
+        .wall_us = e->wall_us,
+        .outbox =
+            {.txn = e->txn, .seq = e->seq, .topic = e->topic, .key = e->key, .payload = e->logged},
+    };
+    enum seam_status st = SEAM_CORRUPT;
+
+    if (e->unreadable != NULL)
+        seam_fault_give(&local, e->unreadable);
+    else
+        st = r->sink->ops->outbox(r->sink, e, &local);
+    if (st == SEAM_OK) return SEAM_OK;
+    if (!blames_event(st)) {
+        seam_fault_give(f, &local);
+        return st;
+    }
+    r->result->dead++;
+    return sink_dead_letter_add(r->sink->platform, r->sink->ops->name, &letter,
+                                seam_fault_text(&local, reason, sizeof reason), NULL, f);
 }
 
 /* Before the first event of a snapshot: what was handed over is published, so that the store stands where history
@@ -128,13 +200,16 @@ static enum seam_status begin_snapshot(struct runner *r, const struct stream_fee
 {
     const struct sink_ops *ops = r->sink->ops;
     seam_lsn_t applied;
-    enum seam_status st = publish(r, f);
+    enum seam_status st;
 
+    if (ops->applied(r->sink) >= e->lsn) return SEAM_OK;
+    st = publish(r, f);
     if (st != SEAM_OK) return st;
     applied = ops->applied(r->sink);
-    if (applied >= e->lsn) return SEAM_OK;
-    sink_sweep_begin(&r->sweep);
-    r->row = (struct stream_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
+    assert(r->pending == 0);
+    if (applied >= e->lsn) return SEAM_OK; /* what waited reached it: no writer came in between */
+    sink_sweep_begin(&r->sweep, &(struct stream_change){
+                                    .lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset});
     r->result->snapshots++;
     SEAM_TRACE(r->sink->trace, "pipeline", "snapshot", SEAM_TS("sink", ops->name),
                SEAM_TI("from", applied), SEAM_TI("lsn", e->lsn));
@@ -143,15 +218,10 @@ static enum seam_status begin_snapshot(struct runner *r, const struct stream_fee
 
 static enum seam_status delete_swept(void *ctx, const struct stream_change *c, struct seam_fault *f)
 {
-    return apply(ctx, c, f);
-}
+    struct runner *r = ctx;
 
-static enum seam_status snapshot_row(struct runner *r, const struct stream_change *c,
-                                     struct seam_fault *f)
-{
-    r->row.seq = c->seq;
-    r->row.offset = c->offset;
-    return sink_sweep_name(&r->sweep, c, f);
+    r->result->swept++;
+    return apply(r, c, f);
 }
 
 static enum seam_status handle(struct runner *r, const struct stream_feed_event *e,
@@ -171,25 +241,25 @@ static enum seam_status handle(struct runner *r, const struct stream_feed_event 
     case FEED_SCHEMA: return ops->schema != NULL ? ops->schema(r->sink, e->schema, f) : SEAM_OK;
     case FEED_CHANGE:
     case FEED_OUTBOX:
-        r->in_transaction = true;
+        move(r, RUN_INSIDE);
         if (again || e->lsn <= applied) { /* delivered again */
             r->result->skipped++;
             return SEAM_OK;
         }
+        assert(e->lsn >= r->ready); /* history comes in order: what is published is never behind */
         if (r->pending++ == 0) r->first_ns = seam_clock_mono_ns(r->sink->platform->clock);
         r->result->events++;
-        if (e->snapshot) st = snapshot_row(r, &e->change, f);
+        if (r->sweep.open && e->kind == FEED_CHANGE) st = sink_sweep_name(&r->sweep, &e->change, f);
         if (st != SEAM_OK) return st;
         if (e->kind == FEED_CHANGE) return ops->change != NULL ? apply(r, &e->change, f) : SEAM_OK;
-        return ops->outbox != NULL ? ops->outbox(r->sink, &e->outbox, f) : SEAM_OK;
+        return ops->outbox != NULL ? apply_outbox(r, &e->outbox, f) : SEAM_OK;
     case FEED_COMMIT:
     case FEED_HEARTBEAT:
         if (r->sweep.open)
-            st = sink_sweep_end(&r->sweep, r->sink, &r->registry, &r->row, delete_swept, r,
-                                &r->result->swept, f);
+            st = sink_sweep_end(&r->sweep, r->sink, &r->registry, delete_swept, r, f);
         if (st != SEAM_OK) return st;
         if (e->kind == FEED_COMMIT) r->result->transactions++;
-        r->in_transaction = false;
+        move(r, r->pending > 0 ? RUN_HANDED : RUN_IDLE);
         if (e->lsn > r->ready) r->ready = e->lsn;
         r->ready_wall_us = e->wall_us;
         return SEAM_OK;
@@ -202,7 +272,7 @@ static bool batch_full(const struct runner *r)
     uint64_t events = r->o->batch_events != 0 ? r->o->batch_events : BATCH_EVENTS;
     uint64_t us = r->o->batch_us != 0 ? r->o->batch_us : BATCH_US;
 
-    if (r->in_transaction || r->pending == 0) return false;
+    if (r->state != RUN_HANDED) return false;
     return r->pending >= events ||
            seam_clock_mono_ns(r->sink->platform->clock) - r->first_ns >= us * 1000;
 }
@@ -217,10 +287,10 @@ static bool should_stop(const struct runner *r)
 static enum seam_status idle(struct runner *r, bool *caught_up, struct seam_fault *f)
 {
     bool more = false;
-    enum seam_status st = r->in_transaction ? SEAM_OK : publish(r, f);
+    enum seam_status st = r->state == RUN_INSIDE ? SEAM_OK : publish(r, f);
 
     if (st != SEAM_OK) return st;
-    if (r->o->until_caught_up && !r->in_transaction) {
+    if (r->o->until_caught_up && r->state != RUN_INSIDE) {
         *caught_up = true;
         return SEAM_OK;
     }
@@ -256,7 +326,7 @@ static enum seam_status run(struct runner *r, struct seam_fault *f)
                                stream_feed_source_lsn(r->feed), r->result->events);
         }
     }
-    if (st == SEAM_OK && !r->in_transaction) st = publish(r, f);
+    if (st == SEAM_OK && r->state != RUN_INSIDE) st = publish(r, f);
     return st;
 }
 

@@ -48,6 +48,8 @@ struct sink_ops {
     enum seam_status (*open)(struct sink *s, struct seam_fault *f);
     enum seam_status (*change)(struct sink *s, const struct stream_change *c, struct seam_fault *f);
     enum seam_status (*outbox)(struct sink *s, const struct stream_outbox *e, struct seam_fault *f);
+    /* (As from change: SEAM_CORRUPT, SEAM_INVALID or SEAM_UNSUPPORTED blame the event, which becomes a dead letter; any
+     * other failure is the store's, and ends the run.)                                              */
     /* The table's shape changed (or is first heard of). Before any change that uses it.           */
     enum seam_status (*schema)(struct sink *s, const struct seam_schema *schema,
                                struct seam_fault *f);

@@ -1,5 +1,7 @@
+/* sweep - remembers what a snapshot named, and deletes what a store has beside it. */
 #include "pipeline/sinks/sweep.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +22,11 @@ static enum seam_status no_memory(struct seam_fault *f)
                           "no memory for the keys of a snapshot");
 }
 
-void sink_sweep_begin(struct sink_sweep *s)
+void sink_sweep_begin(struct sink_sweep *s, const struct stream_change *at)
 {
     sink_sweep_free(s);
     s->open = true;
+    s->last = (struct stream_change){.lsn = at->lsn, .wall_us = at->wall_us, .offset = at->offset};
 }
 
 void sink_sweep_free(struct sink_sweep *s)
@@ -35,6 +38,12 @@ void sink_sweep_free(struct sink_sweep *s)
 enum seam_status sink_sweep_name(struct sink_sweep *s, const struct stream_change *c,
                                  struct seam_fault *f)
 {
+    assert(s->open && c->snapshot);
+    assert(c->lsn == s->last.lsn &&
+           c->offset >= s->last.offset); /* one moment, in the stream's order */
+    s->last.txn = c->txn;
+    s->last.seq = c->seq;
+    s->last.offset = c->offset;
     return seam_hash_set_add(&s->named, hash_of(c->schema, c->key)) ? SEAM_OK : no_memory(f);
 }
 
@@ -68,11 +77,10 @@ static enum seam_status look_at_key(void *ctx, struct wal_bytes key, struct seam
     return SEAM_OK;
 }
 
-static enum seam_status sweep_table(struct gone *g, struct sink *sink,
-                                    const struct stream_change *last, sweep_fn fn, void *ctx,
+static enum seam_status sweep_table(struct gone *g, struct sink *sink, sweep_fn fn, void *ctx,
                                     struct seam_fault *f)
 {
-    struct stream_change c = *last;
+    struct stream_change c = g->sweep->last;
     enum seam_status st = sink->ops->keys(sink, g->schema, look_at_key, g, f);
 
     c.op = WAL_OP_DELETE;
@@ -87,18 +95,17 @@ static enum seam_status sweep_table(struct gone *g, struct sink *sink,
 }
 
 enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink,
-                                const struct stream_registry *registry,
-                                const struct stream_change *last, sweep_fn fn, void *ctx,
-                                uint64_t *deleted, struct seam_fault *f)
+                                const struct stream_registry *registry, sweep_fn fn, void *ctx,
+                                struct seam_fault *f)
 {
     struct gone g = {.sweep = s};
     enum seam_status st = SEAM_OK;
 
+    assert(s->open);
     for (size_t i = 0; sink->ops->keys != NULL && st == SEAM_OK && i < registry->count; i++) {
         g.schema = &registry->schemas[i];
         g.count = 0;
-        st = sweep_table(&g, sink, last, fn, ctx, f);
-        *deleted += g.count;
+        st = sweep_table(&g, sink, fn, ctx, f);
         seam_arena_reset(&g.arena);
     }
     free(g.keys);

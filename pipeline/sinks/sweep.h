@@ -17,19 +17,20 @@
 struct sink_sweep { /* zero: none under way */
     bool open;
     struct seam_hash_set named;
+    struct stream_change last; /* the newest row named: what the deletes are stamped with */
 };
 
-void sink_sweep_begin(struct sink_sweep *s);
+/* `at`: the snapshot's lsn, wall_us and offset, for one that names no row. */
+void sink_sweep_begin(struct sink_sweep *s, const struct stream_change *at);
 SEAM_MUST_USE enum seam_status sink_sweep_name(struct sink_sweep *s, const struct stream_change *c,
                                                struct seam_fault *f);
 typedef enum seam_status (*sweep_fn)(void *ctx, const struct stream_change *c,
                                      struct seam_fault *f);
-/* Gives fn a delete for each key of `sink` that was not named, stamped like `last` (its lsn, txn, wall_us and
- * offset); then none is under way. *deleted is added to.                                           */
+/* Gives fn a delete for each key of `sink` that was not named, stamped like the newest row (its lsn, txn, wall_us and
+ * offset); then none is under way.                                                                 */
 SEAM_MUST_USE enum seam_status sink_sweep_end(struct sink_sweep *s, struct sink *sink,
-                                              const struct stream_registry *registry,
-                                              const struct stream_change *last, sweep_fn fn,
-                                              void *ctx, uint64_t *deleted, struct seam_fault *f);
+                                              const struct stream_registry *registry, sweep_fn fn,
+                                              void *ctx, struct seam_fault *f);
 void sink_sweep_free(struct sink_sweep *s);
 
 #endif

@@ -29,6 +29,9 @@ struct stream_outbox { /* an event the shop wrote itself */
     int64_t wall_us;
     uint64_t offset;
     struct wal_bytes topic, key, type, payload;
+    struct wal_bytes logged; /* type and payload as the log holds them */
+    /* Why type and payload cannot be read (they are empty then); NULL: they can. */
+    const struct seam_fault *unreadable;
 };
 
 #endif

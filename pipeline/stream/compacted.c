@@ -1,3 +1,4 @@
+/* compacted - the last change of each key, in two readings and bounded memory. */
 #include "pipeline/stream/compacted.h"
 
 #include <stdlib.h>

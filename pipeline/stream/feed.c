@@ -1,3 +1,4 @@
+/* feed - the stream's events with their schemas, and the reader's position on the page of consumers. */
 #include "pipeline/stream/feed.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct stream_feed {
     int slot;
     struct stream_registry *registry;
     char dir[SEAM_PATH_MAX_BYTES];
+    struct seam_fault unreadable; /* of the event given last */
     struct stream_event last_end; /* the newest COMMIT or BEAT given out: what confirm() reports */
 };
 
@@ -108,9 +110,12 @@ static enum seam_status give_change(struct stream_feed *feed, const struct strea
     return SEAM_OK;
 }
 
-static enum seam_status give_outbox(const struct stream_event *s, struct stream_feed_event *e,
-                                    struct seam_fault *f)
+/* One that cannot be read is given as such: the stream is whole around it, and whoever reads goes on. */
+static enum seam_status give_outbox(struct stream_feed *feed, const struct stream_event *s,
+                                    struct stream_feed_event *e, struct seam_fault *f)
 {
+    enum seam_status st;
+
     e->kind = FEED_OUTBOX;
     e->outbox = (struct stream_outbox){.lsn = s->lsn,
                                        .txn = s->txn,
@@ -118,8 +123,18 @@ static enum seam_status give_outbox(const struct stream_event *s, struct stream_
                                        .wall_us = s->wall_us,
                                        .offset = s->offset,
                                        .topic = s->outbox.topic,
-                                       .key = s->outbox.key};
-    return oltp_outbox_get(s->outbox.payload, &e->outbox.type, &e->outbox.payload, f);
+                                       .key = s->outbox.key,
+                                       .logged = s->outbox.payload};
+    seam_fault_clear(&feed->unreadable);
+    st = oltp_outbox_get(s->outbox.payload, &e->outbox.type, &e->outbox.payload, &feed->unreadable);
+    if (st == SEAM_OK) return SEAM_OK;
+    if (st != SEAM_CORRUPT) {
+        seam_fault_give(f, &feed->unreadable);
+        return st;
+    }
+    e->outbox.type = e->outbox.payload = (struct wal_bytes){NULL, 0};
+    e->outbox.unreadable = &feed->unreadable;
+    return SEAM_OK;
 }
 
 static enum seam_status give_schema(struct stream_feed *feed, const struct stream_event *s,
@@ -149,7 +164,7 @@ enum seam_status stream_feed_next(struct stream_feed *feed, struct stream_feed_e
     e->snapshot = s.snapshot;
     switch (s.kind) {
     case STREAM_ROW: return give_change(feed, &s, e, f);
-    case STREAM_OUTBOX: return give_outbox(&s, e, f);
+    case STREAM_OUTBOX: return give_outbox(feed, &s, e, f);
     case STREAM_SCHEMA: return give_schema(feed, &s, e, f);
     case STREAM_COMMIT:
     case STREAM_BEAT:

@@ -1,3 +1,4 @@
+/* registry - the tables' shapes as of the event that is read, kept beside the store. */
 #include "pipeline/stream/registry.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* stream - what writer and reader share: paths, marks, the state of a stream. */
 #include "pipeline/stream/stream_internal.h"
 
 #include <assert.h>

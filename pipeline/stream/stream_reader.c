@@ -1,3 +1,4 @@
+/* stream_reader - events from an offset, an LSN or a snapshot on. */
 #include "pipeline/stream/stream_internal.h"
 
 #include <assert.h>

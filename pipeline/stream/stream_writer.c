@@ -1,3 +1,4 @@
+/* stream_writer - transactions appended whole, synced, and trimmed behind the slowest consumer. */
 #include "pipeline/stream/stream_internal.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* contract - reads the seams' contracts, compares versions, and counts the rules they state. */
 #include "pipeline/trust/contract.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* freshness - where each store stands against what feeds it, in bytes and seconds, and the verdict. */
 #include "pipeline/trust/freshness.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* reconcile_kept - digests of what was found equal, brought on by what changed since. */
 #include "pipeline/trust/reconcile_kept.h"
 
 #include <inttypes.h>

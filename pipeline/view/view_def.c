@@ -1,3 +1,4 @@
+/* view_def - a SELECT as a view's definition: inputs, joins, groups, aggregates. */
 #include "pipeline/view/view_def.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* view_delta - what a batch changes, group by group, and the states of the aggregates. */
 #include "pipeline/view/view_delta.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* view_store - a batch of changes as one transaction over mirrors and groups. */
 #include "pipeline/view/view_store.h"
 
 #include <stdio.h>

@@ -15,6 +15,8 @@
 #include "pipeline/trust/freshness.h"
 #include "pipeline/trust/reconcile.h"
 #include "tests/pipeline/agreement.h"
+#include "wal/change.h"
+#include "wal/wal.h"
 
 static const char *const sinks[] = {"warehouse", "view", "search", "vectors", "audit"};
 
@@ -312,6 +314,64 @@ static void test_poison_is_set_aside_and_retried(void)
     platform_close(&p);
 }
 
+static void append(struct wal *w, uint8_t type, struct seam_buf *b, seam_lsn_t *end)
+{
+    struct wal_span at;
+    struct seam_fault f = {0};
+
+    ASSERT_OK(wal_append(w, type, &(struct seam_io_slice){b->data, b->size}, 1, &at, &f), &f);
+    if (end != NULL) *end = at.end;
+    seam_buf_clear(b);
+}
+
+/* As an older writer let it pass: an event whose type is longer than any reader takes. */
+static void log_unreadable_event(const struct platform *p)
+{
+    struct platform_source s = {0};
+    struct seam_buf b = {0}, payload = {0};
+    struct wal_change_outbox o = {.txn = UINT32_MAX,
+                                  .topic = {(const uint8_t *)"order", 5},
+                                  .key = {(const uint8_t *)"1", 1}};
+    char type[OLTP_EVENT_TYPE_MAX + 1];
+    struct seam_fault f = {0};
+    seam_lsn_t end = 0;
+
+    memset(type, 'e', sizeof type);
+    seam_buf_lenstr(&payload, type, sizeof type);
+    seam_buf_str(&payload, "{}");
+    o.payload = (struct wal_bytes){payload.data, payload.size};
+    ASSERT_OK(platform_open_source(p, &s, &f), &f);
+    wal_change_put_begin(&b, &(struct wal_change_begin){o.txn});
+    append(s.wal, WAL_CHANGE_BEGIN, &b, NULL);
+    wal_change_put_outbox(&b, &o);
+    append(s.wal, WAL_CHANGE_OUTBOX, &b, NULL);
+    wal_change_put_commit(&b,
+                          &(struct wal_change_commit){.txn = o.txn, .wall_us = 1, .changes = 1});
+    append(s.wal, WAL_CHANGE_COMMIT, &b, &end);
+    ASSERT_OK(platform_close_source(&s, SEAM_OK, &f), &f);
+    seam_buf_free(&payload);
+    seam_buf_free(&b);
+}
+
+/* It is set aside by whoever listens to such events, and everything behind it arrives. */
+static void test_an_event_that_cannot_be_read_stops_no_sink(void)
+{
+    struct platform p;
+    struct sink_dead_counts counts;
+    struct seam_fault f = {0};
+
+    start("unreadable", &p, 20);
+    log_unreadable_event(&p);
+    (void)change_product(&p, 101, 77, false);
+    shop_catch_up(&p, sinks, SEAM_ARRAY_LEN(sinks));
+    assert_clean(&p);
+    for (size_t i = 0; i < SEAM_ARRAY_LEN(sinks); i++) {
+        ASSERT_OK(sink_dead_letter_count(&p, sinks[i], &counts, &f), &f);
+        ck_assert_uint_eq(counts.open, sink_find(sinks[i])->outbox != NULL);
+    }
+    platform_close(&p);
+}
+
 /* Labels are all that wall time is: a clock that steps back loses, repeats and reorders nothing.     */
 static void test_a_clock_that_steps_back_changes_no_row(void)
 {
@@ -445,6 +505,7 @@ static const struct named_test tests[] = {
     T(test_lost_changes_of_words_alone_are_found_and_mended),
     T(test_delivery_faults_are_noticed_by_the_runner),
     T(test_poison_is_set_aside_and_retried),
+    T(test_an_event_that_cannot_be_read_stops_no_sink),
     T(test_a_clock_that_steps_back_changes_no_row),
     T(test_freshness_names_the_first_seam_behind),
     T(test_freshness_under_a_clock_that_stepped_back),

@@ -338,27 +338,23 @@ static enum seam_status change_swept(void *ctx, const struct stream_change *c, s
     return vectors_change(ctx, c, f);
 }
 
-/* One event into a generation that is being built; `row` keeps the newest one of a snapshot.         */
+/* One event into a generation that is being built. */
 static enum seam_status take(struct vectors_sink *next, struct sink_sweep *sweep,
-                             struct stream_change *row, const struct stream_registry *registry,
+                             const struct stream_registry *registry,
                              const struct stream_feed_event *e, struct seam_fault *f)
 {
-    uint64_t swept = 0;
     enum seam_status st = SEAM_OK;
 
     if (e->snapshot && e->kind == FEED_SCHEMA && !sweep->open) {
-        sink_sweep_begin(sweep);
-        *row = (struct stream_change){.lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset};
+        sink_sweep_begin(sweep, &(struct stream_change){
+                                    .lsn = e->lsn, .wall_us = e->wall_us, .offset = e->offset});
     }
     if (e->kind == FEED_CHANGE) {
-        if (sweep->open) {
-            st = sink_sweep_name(sweep, &e->change, f);
-            *row = e->change;
-        }
+        if (sweep->open) st = sink_sweep_name(sweep, &e->change, f);
         return st == SEAM_OK ? vectors_change(&next->sink, &e->change, f) : st;
     }
     if (e->kind == FEED_COMMIT && sweep->open)
-        st = sink_sweep_end(sweep, &next->sink, registry, row, change_swept, next, &swept, f);
+        st = sink_sweep_end(sweep, &next->sink, registry, change_swept, next, f);
     return st;
 }
 
@@ -369,7 +365,6 @@ static enum seam_status catch_up(struct vectors_sink *next, seam_lsn_t until, st
     struct stream_feed *feed = NULL;
     struct stream_feed_event e;
     struct sink_sweep sweep = {0};
-    struct stream_change row = {0};
     seam_lsn_t done = SEAM_LSN_NONE;
     enum seam_status st =
         stream_registry_open(&registry, next->sink.platform->io, next->sink.dir, f);
@@ -377,7 +372,7 @@ static enum seam_status catch_up(struct vectors_sink *next, seam_lsn_t until, st
     if (st == SEAM_OK)
         st = stream_feed_open(next->sink.platform, NULL, SEAM_LSN_NONE, &registry, &feed, f);
     while (st == SEAM_OK && done < until && (st = stream_feed_next(feed, &e, f)) == SEAM_OK) {
-        if (e.lsn <= until) st = take(next, &sweep, &row, &registry, &e, f);
+        if (e.lsn <= until) st = take(next, &sweep, &registry, &e, f);
         if (e.kind == FEED_COMMIT) done = e.lsn;
     }
     if (st == SEAM_END) st = SEAM_OK;

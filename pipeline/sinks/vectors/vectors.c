@@ -1,3 +1,4 @@
+/* vectors - which generation is current, and opening it to read. */
 #include "pipeline/sinks/vectors/vectors.h"
 
 #include <stdio.h>

@@ -183,6 +183,7 @@ help:
 	@echo 'make                 build/libseam.a and build/seam'
 	@echo 'make demo            the whole story in a fresh folder (about a minute)'
 	@echo 'make check           every test (installs Check when missing); make check-oltp: one room'
+	@echo 'make sim-oltp        the row store against a naive one, through crashes (SEED= STEPS=)'
 	@echo 'make chaos           break things on purpose, keep the evidence (SEED= ROUNDS= CHAOS=scenario)'
 	@echo 'make canary          the gate, and proof that it fails when it must'
 	@echo 'make evidence        docs/measured/evidence and docs/measured/lineage-walk.md from real runs'

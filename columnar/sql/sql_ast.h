@@ -1,6 +1,6 @@
 /* sql_ast - a parsed statement as a tree, before any name is looked up.
  *
- *   statement = [EXPLAIN [ANALYZE]] query [;]
+ *   statement = [EXPLAIN [ANALYZE]] query [;] | DESCRIBE (table | query) | SHOW (TABLES | TAGS)
  *   query     = [WITH name [(column, ...)] AS (query), ...] set [ORDER BY key {, key}] [LIMIT n [OFFSET n]] [AS OF moment]
  *   set       = core {UNION | INTERSECT | EXCEPT [ALL | DISTINCT] core}        INTERSECT binds tighter
  *   core      = SELECT [DISTINCT] item {, item} [FROM source {, source}] [WHERE expr] [GROUP BY group {, group}]
@@ -212,7 +212,7 @@ enum columnar_sql_set {
 struct columnar_sql_select {
     const char *text; /* the statement; borrowed */
     size_t size;
-    bool explain, analyze, distinct;
+    bool explain, analyze, describe, distinct;
     int n_items, n_joins, n_group, n_order;
     struct columnar_sql_item *items;
     struct columnar_sql_table

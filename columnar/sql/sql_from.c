@@ -1,5 +1,6 @@
 /* sql_from - FROM: tables of the warehouse, of elsewhere, of WITH; queries; joins. */
 #include "columnar/sql/sql_block.h"
+#include "columnar/sql/sql_catalog.h"
 #include "engine/text/opts.h"
 
 enum seam_status columnar_block_one_row(struct columnar_rel_statement *s, struct columnar_rel **out)
@@ -116,7 +117,8 @@ static enum seam_status other_rows(struct columnar_block *b, const struct column
     enum seam_status st = SEAM_NOT_FOUND;
 
     if (rows == NULL || r == NULL) return columnar_rel_no_memory(b->s);
-    if (env->resolve != NULL)
+    st = columnar_catalog_table(b->s, t->name, rows);
+    if (st == SEAM_NOT_FOUND && env->resolve != NULL)
         st = env->resolve(env->ctx, t->name, moment_of(b, t), b->s->a, rows, &inner);
     if (st == SEAM_NOT_FOUND && inner.status == SEAM_OK) return unknown_table(b, t);
     if (st != SEAM_OK) return seam_fault_set(b->s->f, st, "sql", t->at, "%s", inner.why);

@@ -462,6 +462,47 @@ static enum seam_status not_a_question(struct columnar_sql_parser *p)
     return SEAM_OK;
 }
 
+/* SHOW TABLES and SHOW TAGS are questions of information_schema. */
+static enum seam_status show(struct columnar_sql_parser *p, struct columnar_sql_select **out)
+{
+    static const char tables[] = "select * from information_schema.tables order by 1, 2",
+                      tags[] = "select * from information_schema.tags order by 1, 2";
+    enum seam_status st = advance(p);
+    const char *text = at_word(p, "tables") ? tables : tags;
+    struct columnar_sql_parser inner = *p;
+
+    if (st == SEAM_OK && !at_word(p, "tables") && !at_word(p, "tags"))
+        return expected(p, "TABLES or TAGS");
+    inner.lex = (struct columnar_sql_lexer){.text = text, .n = strlen(text), .a = p->a};
+    if (st == SEAM_OK) st = advance(&inner);
+    if (st == SEAM_OK) st = query(&inner, out);
+    return st == SEAM_OK ? advance(p) : st;
+}
+
+/* DESCRIBE table is DESCRIBE SELECT * FROM table. */
+static enum seam_status described(struct columnar_sql_parser *p, struct columnar_sql_select **out)
+{
+    enum seam_status st = advance(p);
+    bool taken;
+
+    if (st == SEAM_OK && (at_word(p, "select") || at_word(p, "with") || at_word(p, "values"))) {
+        st = query(p, out);
+    } else if (st == SEAM_OK) {
+        struct columnar_sql_item *item = seam_arena_zalloc(p->a, sizeof *item);
+
+        st = take_word(p, "table", &taken);
+        *out = new_select(p);
+        if (*out == NULL || item == NULL) return failure(p);
+        item->expr = columnar_sql_node_new(p, COLUMNAR_SQL_STAR, p->t.at);
+        if (item->expr == NULL) return failure(p);
+        (*out)->items = item;
+        (*out)->n_items = 1;
+        if (st == SEAM_OK) st = columnar_sql_parse_from(p, &(*out)->source);
+    }
+    if (st == SEAM_OK) (*out)->describe = true;
+    return st;
+}
+
 static enum seam_status statement(struct columnar_sql_parser *p, struct columnar_sql_select **out)
 {
     bool explain = false, analyze = false;
@@ -470,10 +511,15 @@ static enum seam_status statement(struct columnar_sql_parser *p, struct columnar
     if (st == SEAM_OK) st = take_word(p, "explain", &explain);
     if (st == SEAM_OK && explain) st = take_word(p, "analyze", &analyze);
     if (st == SEAM_OK) st = not_a_question(p);
-    if (st == SEAM_OK && !at_word(p, "select") && !at_word(p, "with") && !at_word(p, "values") &&
-        !at_op(p, "("))
-        return expected(p, "SELECT");
-    if (st == SEAM_OK) st = query(p, out);
+    if (st == SEAM_OK && at_word(p, "show")) {
+        st = show(p, out);
+    } else if (st == SEAM_OK && (at_word(p, "describe") || at_word(p, "desc"))) {
+        st = described(p, out);
+    } else if (st == SEAM_OK) {
+        if (!at_word(p, "select") && !at_word(p, "with") && !at_word(p, "values") && !at_op(p, "("))
+            return expected(p, "SELECT");
+        st = query(p, out);
+    }
     if (st == SEAM_OK && at_op(p, ";")) st = advance(p);
     if (st == SEAM_OK && p->t.kind != TOKEN_END)
         st = refuse(p, SEAM_INVALID, "nothing more was expected here");
@@ -556,7 +602,8 @@ enum seam_status columnar_sql_parse(const char *text, size_t n, struct seam_aren
     if (s->n_ctes > 0) return not_plain(f, s->ctes[0].at, "WITH");
     if (s->source == NULL) return seam_fault_set(f, SEAM_INVALID, "sql", s->at, "FROM expected");
     if (s->qualify != NULL) return not_plain(f, s->qualify->at, "QUALIFY");
-    if (s->group_all) return not_plain(f, s->at, "GROUP BY ALL");
+    if (s->group_all || s->order_all) return not_plain(f, s->at, "GROUP BY ALL or ORDER BY ALL");
+    if (s->describe) return not_plain(f, s->at, "DESCRIBE");
     s->joins = seam_arena_zalloc(a, COLUMNAR_SQL_JOINS_MAX * sizeof *s->joins);
     if (s->joins == NULL)
         return seam_fault_set(f, SEAM_NOMEM, "sql", 0, "no memory for the statement");

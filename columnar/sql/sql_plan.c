@@ -1,5 +1,6 @@
 /* sql_plan - from text to a plan: parsed, bound, rewritten, lowered (sql_rel.h has the picture). */
 #include "columnar/sql/sql_block.h"
+#include "columnar/sql/sql_catalog.h"
 #include "engine/base/clock.h"
 
 static enum seam_status rewrite(struct columnar_rel_statement *s, struct columnar_rel **rel)
@@ -8,6 +9,18 @@ static enum seam_status rewrite(struct columnar_rel_statement *s, struct columna
 
     if (st == SEAM_OK) st = columnar_rel_push(s, rel);
     return st == SEAM_OK ? columnar_rel_order_joins(s, rel) : st;
+}
+
+/* DESCRIBE: the query is bound, its columns are the answer. */
+static enum seam_status describe(struct columnar_rel_statement *s, const struct columnar_outputs *o,
+                                 const struct columnar_plan **out)
+{
+    struct columnar_sql_rows rows;
+    enum seam_status st = columnar_catalog_describe(s, o->ids, o->names, o->n, &rows);
+
+    s->lsn = SEAM_LSN_MAX; /* no row was read */
+    return st == SEAM_OK ? columnar_plan_rows(s->a, rows.columns, rows.n, &rows.source, out, s->f)
+                         : st;
 }
 
 enum seam_status columnar_sql_prepare(const struct columnar_sql_env *env, const char *text,
@@ -30,8 +43,12 @@ enum seam_status columnar_sql_prepare(const struct columnar_sql_env *env, const 
         .a = a, .f = f, .env = env, .top = select, .lsn = SEAM_LSN_MAX};
     s->now_us = seam_clock_wall_us(seam_clock_real());
     st = columnar_block_query(s, select, NULL, NULL, &select->as_of, &rel, &o);
-    if (st == SEAM_OK) st = rewrite(s, &rel);
-    if (st == SEAM_OK) st = columnar_rel_lower(s, rel, o.ids, o.names, o.n, &plan);
+    if (st == SEAM_OK && select->describe) {
+        st = describe(s, &o, &plan);
+    } else {
+        if (st == SEAM_OK) st = rewrite(s, &rel);
+        if (st == SEAM_OK) st = columnar_rel_lower(s, rel, o.ids, o.names, o.n, &plan);
+    }
     if (st != SEAM_OK && f->status == SEAM_OK) st = columnar_rel_no_memory(s);
     if (st != SEAM_OK) return st;
     *out = (struct columnar_sql_query){

@@ -130,6 +130,16 @@ static void test_questions_get_their_answers(void)
         {"select id from sales where not (item = 'cup' or n = 5) order by id limit 1 offset 0",
          "2;"},
         {"select coalesce(n, 0) + 1 from sales where id = 3", "1;"},
+        {"select table_name, table_rows from information_schema.tables order by 1",
+         "items,2;sales,4;"},
+        {"describe sales", "id,int64,null;item,text,null;price,decimal,2;n,int64,null;at,timestamp,"
+                           "null;"},
+        {"describe select price * 1.5 as p from sales", "p,decimal,3;"},
+        {"select column_name from information_schema.columns where table_name = 'items'",
+         "name;colour;"},
+        {"select a.id from sales as of lsn 10 a, sales b where a.id = b.id and a.price <> b.price",
+         "2;"},
+        {"with old as (select * from sales as of lsn 10) select sum(price) from old", "19.09;"},
     };
     struct db d;
 
@@ -160,6 +170,36 @@ static void test_mistakes_are_named_with_their_place(void)
         "select item, count(*) from sales",
         "select id from sales order by 9",
         "select nosuch(id) from sales",
+        "insert into sales values (1)",
+        "update sales set n = 1",
+        "delete from sales",
+        "create table x (a int)",
+        "drop table sales",
+        "with recursive r as (select 1) select * from r",
+        "select distinct on (item) item from sales",
+        "select * from range(3)",
+        "select sum(distinct n) over () from sales",
+        "select sum(n) over (order by id groups 1 preceding) from sales",
+        "select lag(n ignore nulls) over (order by id) from sales",
+        "select string_agg(item, ',' order by id, n) from sales",
+        "select interval '1' day",
+        "select id from sales where (id, n) = (1, 2)",
+        "select id from sales where sum(n) > 1",
+        "select id, row_number() over () from sales where row_number() over () = 1",
+        "select (select id, n from sales) from sales",
+        "select id from sales union select id, n from sales",
+        "select id from sales union select item from sales",
+        "select s.id from sales s left join items i on s.id = (select max(id) from sales)",
+        "select id from sales s join items i using (colour)",
+        "select id from sales where id in (select id, n from sales)",
+        "select id from (select id from sales",
+        "select id from sales group by rollup (item)",
+        "select 1 from sales, sales",
+        "values (1), (1, 2)",
+        "select regexp_matches(item, '(') from sales",
+        "select nth_value(id) over () from sales",
+        "describe nosuch",
+        "show everything",
     };
     struct db d;
 
@@ -179,7 +219,25 @@ static void test_mistakes_are_named_with_their_place(void)
     db_close(&d);
 }
 
-static const struct named_test tests[] = {T(test_questions_get_their_answers),
+/* What can only be seen in the rows fails when they are looked at, and nothing else does. */
+static void test_one_value_is_one_row(void)
+{
+    struct db d;
+    struct seam_buf out = {0};
+    struct seam_fault f = {0};
+
+    db_open(&d);
+    ck_assert_int_eq(ask(&d, "select (select id from sales)", &out, &f), SEAM_INVALID);
+    ck_assert(strstr(f.why, "more than one row") != NULL);
+    seam_fault_clear(&f);
+    ck_assert_int_eq(ask(&d, "select (select id from sales where id > 9)", &out, &f), SEAM_OK);
+    ck_assert_str_eq(seam_buf_cstr(&out), "null;");
+    seam_buf_free(&out);
+    db_close(&d);
+}
+
+static const struct named_test tests[] = {T(test_one_value_is_one_row),
+                                          T(test_questions_get_their_answers),
                                           T(test_mistakes_are_named_with_their_place)};
 
 int main(int argc, char **argv)

@@ -370,6 +370,11 @@ void oltp_checkpoint_pace(struct oltp *db, seam_lsn_t lsn)
     if (st == SEAM_OK && db->making != NULL && lsn > db->making->next.lsn)
         st = checkpoint_share(db, lsn, &f);
     if (st != SEAM_OK) SEAM_TRACE(db->trace, "oltp", "checkpoint_failed", SEAM_TS("why", f.why));
+    /* Nobody is told by a return: it stays to be seen until a checkpoint is whole again. */
+    if (st != SEAM_OK)
+        wal_background(db->wal, &f);
+    else if (db->making == NULL)
+        wal_background(db->wal, NULL);
     pthread_mutex_unlock(&db->checkpoint_latch);
 }
 

@@ -93,11 +93,11 @@ enum seam_status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct olt
     uint64_t began = seam_clock_mono_ns(db->clock);
     enum seam_status st;
 
-    if (!write) return oltp_commit_nowait(t, out, f);
-    st = commit_locked(t, &c, f);
+    st = write ? commit_locked(t, &c, f) : oltp_commit_nowait(t, &c, f);
     if (st != SEAM_OK) return st;
     if (out != NULL) *out = c;
-    if (c.changes == 0) return SEAM_OK;
+    /* Also what was only read: others may have written it and still wait for its sync. */
+    if (c.changes == 0) return mode == OLTP_DURABLE ? oltp_wait(db, c.lsn, f) : SEAM_OK;
     if (mode == OLTP_DURABLE) {
         st = oltp_wait(db, c.lsn, f);
         pthread_mutex_lock(&db->stats_latch);
@@ -109,5 +109,18 @@ enum seam_status oltp_commit(struct oltp_txn *t, enum oltp_mode mode, struct olt
         if (st != SEAM_OK && f != NULL) *f = own;
     }
     if (st == SEAM_OK) oltp_checkpoint_pace(db, c.lsn);
+    return st;
+}
+
+enum seam_status oltp_read_begin_durable(struct oltp *db, struct oltp_txn **out,
+                                         struct seam_fault *f)
+{
+    enum seam_status st = oltp_read_begin(db, out, f);
+
+    if (st == SEAM_OK) st = oltp_wait(db, (*out)->version->lsn, f);
+    if (st != SEAM_OK) {
+        oltp_end(*out);
+        *out = NULL;
+    }
     return st;
 }

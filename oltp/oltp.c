@@ -721,6 +721,13 @@ void oltp_stats(struct oltp *db, struct oltp_stats *out)
     out->checkpoint_log_bytes = out->lsn - out->checkpoint_lsn;
     out->replayed_changes = atomic_load(&db->replayed);
     out->replay_ns = atomic_load(&db->replay_ns);
+    if (db->wal != NULL) {
+        struct wal_stats log;
+
+        wal_stats(db->wal, &log);
+        out->background_status = log.trouble_status;
+        memcpy(out->background, log.trouble, sizeof out->background);
+    }
     pthread_mutex_lock(&db->stats_latch);
     out->commit_ns = db->commit_ns;
     out->stall_ns = db->stall_ns;

@@ -126,6 +126,10 @@ uint64_t oltp_history(struct oltp *db);
 /* The newest committed state of this handle. Allocates nothing, never waits. SEAM_LIMIT: too many readers. */
 SEAM_MUST_USE enum seam_status oltp_read_begin(struct oltp *db, struct oltp_txn **out,
                                                struct seam_fault *f);
+/* The same, once that state is durable: what it shows no crash takes back. Waits for a sync that others' commits may
+ * still need. Handles of other processes read the durable state anyway. */
+SEAM_MUST_USE enum seam_status oltp_read_begin_durable(struct oltp *db, struct oltp_txn **out,
+                                                       struct seam_fault *f);
 /* Waits for the running write transaction to commit or roll back (not for its sync).
  * SEAM_UNSUPPORTED: read-only handle. SEAM_IO: an earlier log failure poisoned the handle. */
 SEAM_MUST_USE enum seam_status oltp_write_begin(struct oltp *db, struct oltp_txn **out,
@@ -134,7 +138,8 @@ SEAM_MUST_USE enum seam_status oltp_write_begin(struct oltp *db, struct oltp_txn
 void oltp_end(struct oltp_txn *t);
 
 enum oltp_mode {
-    OLTP_DURABLE,  /* returns when the commit is synced; threads share the sync */
+    OLTP_DURABLE, /* returns when the commit is synced; threads share the sync. Of a transaction that only read: when
+                    * what it read is synced */
     OLTP_DEFERRED, /* returns at once; a crash may lose the commits of the log's deferred window
                     * (wal_options.deferred_us, deferred_bytes), never half of one */
 };
@@ -374,7 +379,10 @@ struct oltp_stats {
     seam_lsn_t lsn, durable_lsn, checkpoint_lsn;
     uint64_t checkpoint_log_bytes; /* log since the last checkpoint: what a recovery would replay */
     uint64_t replayed_changes, replay_ns; /* at open */
-    struct seam_histogram commit_ns;      /* durable commits, waiting included */
+    enum seam_status
+        background_status; /* of a checkpoint or trim that failed in the background, until one works */
+    char background[WAL_TROUBLE_MAX]; /* its fault as text */
+    struct seam_histogram commit_ns;  /* durable commits, waiting included */
     struct seam_histogram stall_ns; /* a commit held by a checkpoint: its begin, or a piece of it */
 };
 void oltp_stats(struct oltp *db, struct oltp_stats *out);

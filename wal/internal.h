@@ -168,6 +168,7 @@ struct wal {
     struct seam_file
         *live; /* DIR/shared: what is published there may be believed while we hold its lock */
     _Atomic bool held;
+    _Atomic bool troubled; /* stats.trouble says what background work could not do */
     struct wal_shared *shared;
 
     pthread_mutex_t append_mutex;

@@ -2,19 +2,17 @@
  *
  *   DIR/NAME.slot, replaced atomically at each change:
  *
- *   0        8         12      16      24          32      40       48      56
- *   +--------+---------+-------+-------+-----------+-------+--------+-------+---------+
- *   |SEAMSLOT| version | flags | log id| confirmed | epoch | holder | bound | updated |
- *   +--------+---------+-------+-------+-----------+-------+--------+-------+---------+
- *   64     96       256   260
- *   +------+--------+-----+
- *   | name | reason | crc |
- *   +------+--------+-----+
- *   version 1; flags bit 0: invalid; name 32 and reason 160 bytes, zero-filled; crc of [0,256)
+ *   0           64       72       80      88        96      128      288  292
+ *   +-----------+--------+--------+-------+---------+-------+--------+----+-----+
+ *   | file head | epoch  | holder | bound | updated | name  | reason | 0  | crc |
+ *   +-----------+--------+--------+-------+---------+-------+--------+----+-----+
+ *   head: magic "SEAMSLOT", version 2, flags bit 0: invalid, file id the log's, lsn what is confirmed;
+ *   name 32 and reason 160 bytes, zero-filled; crc of [0,292)
  *
- * A reader demands: size, magic, version, log id, crc, the name that the file has.
+ * A reader demands: size, head, log id, crc, the name that the file has.
  * Read-change-write is done under a lock on DIR/slots.lock, so a fenced-off holder cannot overwrite
  * its successor. */
+#include "engine/io/filehead.h"
 #include "wal/internal.h"
 
 #include <stdio.h>
@@ -22,8 +20,25 @@
 
 #include "engine/base/thread.h"
 
-enum { SLOT_SIZE = 260, SLOT_LOCK_TRIES = 2000, SLOT_LOCK_US = 1000 };
-#define SLOT_MAGIC "SEAMSLOT"
+enum {
+    SLOT_EPOCH = 64,
+    SLOT_HOLDER = 72,
+    SLOT_BOUND = 80,
+    SLOT_UPDATED = 88,
+    SLOT_NAME = 96,
+    SLOT_REASON = 128,
+    SLOT_CRC = 292,
+    SLOT_SIZE = 296,
+};
+static_assert(SLOT_REASON + WAL_REASON_MAX <= SLOT_CRC, "a reason fits");
+enum { SLOT_LOCK_TRIES = 2000, SLOT_LOCK_US = 1000 };
+enum { SLOT_INVALID = 1 }; /* flag */
+static const struct seam_filehead_format slot_format = {
+    .magic = "SEAMSLOT",
+    .version = 2,
+    .flags = SLOT_INVALID,
+    .name = "a slot of a log",
+    .way_out = "drop it with seam slot drop, and bootstrap what it was for"};
 
 struct wal_slot {
     struct seam_io *io;
@@ -70,23 +85,21 @@ static enum seam_status slots_lock(struct seam_io *io, struct seam_clock *clock,
 static enum seam_status slot_store(struct seam_io *io, const char *dir, uint64_t log_id,
                                    const struct wal_slot_info *s, struct seam_fault *f)
 {
+    struct seam_filehead head = {
+        .flags = s->invalid ? SLOT_INVALID : 0, .file_id = log_id, .lsn = s->confirmed};
     uint8_t b[SLOT_SIZE] = {0};
     char path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = slot_path(path, dir, s->name, f);
 
     if (st != SEAM_OK) return st;
-    memcpy(b, SLOT_MAGIC, 8);
-    seam_put_u32(b + 8, 1);
-    seam_put_u32(b + 12, s->invalid ? 1 : 0);
-    seam_put_u64(b + 16, log_id);
-    seam_put_u64(b + 24, s->confirmed);
-    seam_put_u64(b + 32, s->epoch);
-    seam_put_u64(b + 40, (uint64_t)s->holder_pid);
-    seam_put_u64(b + 48, s->bound_bytes);
-    seam_put_u64(b + 56, (uint64_t)s->updated_us);
-    memcpy(b + 64, s->name, strlen(s->name));
-    memcpy(b + 96, s->reason, strlen(s->reason));
-    seam_put_u32(b + 256, seam_crc32c(0, b, 256));
+    seam_filehead_encode(&slot_format, &head, b);
+    seam_put_u64(b + SLOT_EPOCH, s->epoch);
+    seam_put_u64(b + SLOT_HOLDER, (uint64_t)s->holder_pid);
+    seam_put_u64(b + SLOT_BOUND, s->bound_bytes);
+    seam_put_u64(b + SLOT_UPDATED, (uint64_t)s->updated_us);
+    memcpy(b + SLOT_NAME, s->name, strlen(s->name));
+    memcpy(b + SLOT_REASON, s->reason, strlen(s->reason));
+    seam_put_u32(b + SLOT_CRC, seam_crc32c(0, b, SLOT_CRC));
     return seam_io_write_atomic(io, path, b, sizeof b, f);
 }
 
@@ -94,27 +107,27 @@ static enum seam_status slot_parse(const struct seam_buf *b, const char *path, c
                                    uint64_t log_id, struct wal_slot_info *s, struct seam_fault *f)
 {
     const uint8_t *p = b->data;
+    struct seam_filehead head;
+    enum seam_status st = seam_filehead_decode(&slot_format, p, b->size, path, 0, &head, f);
 
-    if (b->size != SLOT_SIZE || memcmp(p, SLOT_MAGIC, 8) != 0 || seam_get_u32(p + 8) != 1)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "not a slot of this version");
-    if (seam_get_u32(p + 256) != seam_crc32c(0, p, 256))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 256, "checksum of the slot is wrong");
-    if (seam_get_u64(p + 16) != log_id)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 16, "slot of another log");
-    if (seam_get_u32(p + 12) > 1 || p[95] != 0 || p[255] != 0 ||
-        strcmp((const char *)p + 64, name) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 64,
-                              "slot's name or flags are not as its file's");
+    if (st != SEAM_OK) return st;
+    if (b->size != SLOT_SIZE || seam_get_u32(p + SLOT_CRC) != seam_crc32c(0, p, SLOT_CRC))
+        return seam_fault_set(f, SEAM_CORRUPT, path, SLOT_CRC, "checksum of the slot is wrong");
+    if (head.file_id != log_id)
+        return seam_fault_set(f, SEAM_CORRUPT, path, 32, "slot of another log");
+    if (p[SLOT_REASON - 1] != 0 || p[SLOT_REASON + WAL_REASON_MAX - 1] != 0 ||
+        strcmp((const char *)p + SLOT_NAME, name) != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, path, SLOT_NAME, "slot's name is not as its file's");
     *s = (struct wal_slot_info){
-        .confirmed = seam_get_u64(p + 24),
-        .epoch = seam_get_u64(p + 32),
-        .holder_pid = (int64_t)seam_get_u64(p + 40),
-        .bound_bytes = seam_get_u64(p + 48),
-        .updated_us = (int64_t)seam_get_u64(p + 56),
-        .invalid = seam_get_u32(p + 12) == 1,
+        .confirmed = head.lsn,
+        .epoch = seam_get_u64(p + SLOT_EPOCH),
+        .holder_pid = (int64_t)seam_get_u64(p + SLOT_HOLDER),
+        .bound_bytes = seam_get_u64(p + SLOT_BOUND),
+        .updated_us = (int64_t)seam_get_u64(p + SLOT_UPDATED),
+        .invalid = (head.flags & SLOT_INVALID) != 0,
     };
-    memcpy(s->name, p + 64, WAL_SLOT_NAME_MAX);
-    memcpy(s->reason, p + 96, WAL_REASON_MAX);
+    memcpy(s->name, p + SLOT_NAME, WAL_SLOT_NAME_MAX);
+    memcpy(s->reason, p + SLOT_REASON, WAL_REASON_MAX);
     s->holder_alive = s->holder_pid != 0 && seam_process_alive(s->holder_pid);
     return SEAM_OK;
 }
@@ -313,6 +326,24 @@ enum seam_status wal_slot_drop(struct seam_io *io, const char *dir, const char *
     return st == SEAM_OK ? seam_io_sync_dir(io, dir, f) : st;
 }
 
+/* A slot that cannot be read is listed as such: who looks must see it, and what it needs is not known. */
+static enum seam_status slot_listed(struct seam_io *io, const char *dir, const char *name,
+                                    uint64_t log_id, struct wal_slot_info *s, struct seam_fault *f)
+{
+    struct seam_fault why = {0};
+    enum seam_status st = slot_load(io, dir, name, log_id, s, &why);
+
+    if (st == SEAM_OK) return SEAM_OK;
+    if (st != SEAM_CORRUPT && st != SEAM_UNSUPPORTED) {
+        seam_fault_give(f, &why);
+        return st;
+    }
+    *s = (struct wal_slot_info){.damaged = true};
+    memcpy(s->name, name, strlen(name));
+    (void)snprintf(s->reason, sizeof s->reason, "%.*s", WAL_REASON_MAX - 1, why.why);
+    return SEAM_OK;
+}
+
 enum seam_status wal_slots(struct seam_io *io, const char *dir,
                            struct wal_slot_info out[WAL_SLOTS_MAX], size_t *count,
                            struct seam_fault *f)
@@ -337,9 +368,10 @@ enum seam_status wal_slots(struct seam_io *io, const char *dir,
                                 "a log may have %d slots at most", WAL_SLOTS_MAX);
             break;
         }
-        st = slot_load(io, dir, name, state.log_id, s, f);
+        st = slot_listed(io, dir, name, state.log_id, s, f);
         if (st != SEAM_OK) break;
-        s->held_bytes = state.durable > s->confirmed ? state.durable - s->confirmed : 0;
+        s->held_bytes =
+            !s->damaged && state.durable > s->confirmed ? state.durable - s->confirmed : 0;
         (*count)++;
     }
     seam_io_list_free(&names);
@@ -383,9 +415,21 @@ static enum seam_status slots_floor(struct wal *w, seam_lsn_t *keep, size_t *inv
     if (slots == NULL)
         return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
                               "no memory for the list of slots");
-    st = wal_slots(w->o.io, w->dir, slots, &n, f);
+    /* A slot read now may be one that a power cut takes back, to before what would be let go. */
+    st = seam_io_unsynced(w->o.io, w->dir)
+             ? seam_fault_set(f, SEAM_IO, w->dir, SEAM_FAULT_NO_OFFSET,
+                              "a sync failed in this folder: the whole log is kept until it is "
+                              "opened again")
+             : wal_slots(w->o.io, w->dir, slots, &n, f);
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         if (slots[i].invalid) continue;
+        if (slots[i].damaged) {
+            st = seam_fault_set(f, SEAM_CORRUPT, slots[i].name, SEAM_FAULT_NO_OFFSET,
+                                "the slot is damaged (%s), so the whole log is kept; when its "
+                                "consumer may bootstrap again: seam slot drop",
+                                slots[i].reason);
+            break;
+        }
         if (slots[i].bound_bytes != 0 && durable > slots[i].confirmed &&
             durable - slots[i].confirmed > slots[i].bound_bytes) {
             st = invalidate(w, slots[i].name, durable, f);
@@ -436,7 +480,8 @@ static enum seam_status let_go(struct wal *w, uint64_t number, struct seam_fault
     return st;
 }
 
-enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated, struct seam_fault *f)
+static enum seam_status trim(struct wal *w, seam_lsn_t keep, size_t *invalidated,
+                             struct seam_fault *f)
 {
     uint64_t S = w->meta.segment_bytes, until, number;
     struct wal_log_meta m;
@@ -468,5 +513,26 @@ enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated, s
         if (st == SEAM_OK) st = seam_io_sync_dir(w->o.io, w->dir, f);
     }
     pthread_mutex_unlock(&w->trim_mutex);
+    return st;
+}
+
+void wal_background(struct wal *w, const struct seam_fault *why)
+{
+    if (why == NULL && !atomic_load(&w->troubled)) return;
+    pthread_mutex_lock(&w->group_mutex);
+    atomic_store(&w->troubled, why != NULL);
+    w->stats.trouble_status = why != NULL ? why->status : SEAM_OK;
+    if (why != NULL) (void)seam_fault_text(why, w->stats.trouble, sizeof w->stats.trouble);
+    wal_shared_trouble(w->shared, why, seam_clock_wall_us(w->o.clock));
+    pthread_mutex_unlock(&w->group_mutex);
+}
+
+enum seam_status wal_trim(struct wal *w, seam_lsn_t keep, size_t *invalidated, struct seam_fault *f)
+{
+    struct seam_fault why = {0};
+    enum seam_status st = trim(w, keep, invalidated, &why);
+
+    wal_background(w, st != SEAM_OK ? &why : NULL);
+    if (st != SEAM_OK) seam_fault_give(f, &why);
     return st;
 }

@@ -81,6 +81,11 @@ static enum seam_status verify_slots(struct verify *v, struct seam_fault *f)
                               "no memory for the list of slots");
     st = wal_slots(v->io, v->dir, slots, &n, f);
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
+        if (slots[i].damaged) {
+            st = seam_fault_set(f, SEAM_CORRUPT, slots[i].name, SEAM_FAULT_NO_OFFSET,
+                                "the slot is damaged: %s", slots[i].reason);
+            break;
+        }
         if (slots[i].invalid ||
             wal_record_place(slots[i].confirmed, v->meta.segment_bytes) >= v->out->oldest)
             continue;

@@ -279,6 +279,8 @@ struct wal_slot_info {
     uint64_t bound_bytes; /* most log it may hold back; 0 = no bound */
     int64_t updated_us;   /* wall clock of the last advance */
     bool invalid;         /* it fell behind its bound: its consumer must bootstrap again */
+    bool
+        damaged; /* its file cannot be read (reason): what it needs is not known, so nothing is let go */
     char reason[WAL_REASON_MAX];
     uint64_t held_bytes; /* by wal_slots(): durable - confirmed */
 };
@@ -324,14 +326,19 @@ struct wal_upgraded {
 SEAM_MUST_USE enum seam_status wal_upgrade(struct seam_io *io, const char *dir, bool dry_run,
                                            struct wal_upgraded *out, struct seam_fault *f);
 
+/* What work in the background (trims, an owner's checkpoints) could not do; NULL: it works again. Shown in wal_stats, and in
+ * wal_state to every process. wal_trim says so itself. */
+void wal_background(struct wal *w, const struct seam_fault *why);
+
 /* ---- looking at it ---- */
 enum { WAL_GROUP_BUCKETS = 8 }; /* groups of 1, 2, 3-4, 5-8, 9-16, 17-32, 33-64, more */
 struct wal_stats {
     uint64_t records, bytes, commits, groups, writes, syncs, segments_made, segments_recycled;
     uint64_t group_sizes[WAL_GROUP_BUCKETS];
     uint64_t heartbeats, buffer_full;
-    enum seam_status trim_status;    /* of the last wal_trim */
-    char trim_why[WAL_TROUBLE_MAX];  /* its fault, when it failed: nothing is let go meanwhile */
+    enum seam_status
+        trouble_status; /* of the work in the background that failed last, until it works again */
+    char trouble[WAL_TROUBLE_MAX];   /* its fault as text */
     struct seam_histogram sync_ns;   /* one write + sync */
     struct seam_histogram commit_ns; /* durable commits: every 16th is timed */
 };

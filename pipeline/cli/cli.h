@@ -146,6 +146,7 @@ int cmd_bisect(struct cli *, int, char **);
 int cmd_clone(struct cli *, int, char **);
 int cmd_stats(struct cli *, int, char **);
 int cmd_doctor(struct cli *, int, char **);
+int cmd_slot(struct cli *, int, char **);
 int cmd_upgrade(struct cli *, int, char **);
 int cmd_vacuum(struct cli *, int, char **);
 int cmd_salvage(struct cli *, int, char **);

@@ -165,15 +165,17 @@ static enum seam_status list_pins(struct cli *c, const struct platform *p, struc
         bool close =
             slots[i].bound_bytes > 0 && slots[i].held_bytes > slots[i].bound_bytes / 10 * 8;
 
-        *warnings += close || slots[i].invalid;
+        *warnings += close || slots[i].invalid || slots[i].damaged;
         snprintf(invalid, sizeof invalid,
                  "%s: seam relay goes on if the log is still there, else seam bootstrap %s",
                  slots[i].reason, p->dir);
         pin_line(t, "log slot", slots[i].name, slots[i].holder_pid, slots[i].holder_alive,
                  slots[i].confirmed, now - slots[i].updated_us, slots[i].held_bytes,
-                 slots[i].invalid ? invalid
-                 : close          ? "WARNING: over 80 % of its bound"
-                                  : "");
+                 slots[i].damaged
+                     ? "WARNING: damaged, so the whole log is kept: seam slot DIR drop NAME"
+                 : slots[i].invalid ? invalid
+                 : close            ? "WARNING: over 80 % of its bound"
+                                    : "");
     }
     return st;
 }
@@ -200,6 +202,24 @@ static enum seam_status list_consumers(struct cli *c, const struct platform *p,
     }
     stream_consumers_close(consumers);
     return st;
+}
+
+/* What the log's living writer could not do while nobody was told by a return. */
+static enum seam_status check_background(struct cli *c, const struct platform *p,
+                                         struct seam_buf *says, int *warnings)
+{
+    struct wal_state state;
+    char dir[SEAM_PATH_MAX_BYTES], age[32];
+    enum seam_status st = platform_path(p, "wal", dir, &c->fault);
+
+    if (st == SEAM_OK) st = wal_state(p->io, dir, &state, &c->fault);
+    if (st != SEAM_OK || state.trouble_status == SEAM_OK) return st;
+    ++*warnings;
+    seam_buf_printf(
+        says,
+        "WARNING: work in the background fails since %s (checkpoint, or letting log go): %s\n",
+        human_duration(seam_clock_wall_us(c->clock) - state.trouble_us, age), state.trouble);
+    return SEAM_OK;
 }
 
 /* Commit times never step back: a last one in the future holds all that follow. */
@@ -280,6 +300,7 @@ int cmd_doctor(struct cli *c, int argc, char **argv)
     table_cell(&t, "note");
     st = list_pins(c, &p, &t, &warnings);
     if (st == SEAM_OK) st = list_consumers(c, &p, &t, &warnings);
+    if (st == SEAM_OK) st = check_background(c, &p, &says, &warnings);
     if (st == SEAM_OK) st = check_clock(c, &p, &says, &warnings);
     table_print(c, &t);
     platform_close(&p);

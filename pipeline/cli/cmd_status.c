@@ -37,6 +37,19 @@ static uint64_t folder_bytes(struct seam_io *io, const char *dir)
     return sum;
 }
 
+/* What keeps log that should go: nobody else would say so. */
+static const char *log_trouble(struct seam_io *io, const char *dir, const struct wal_state *log)
+{
+    struct wal_slot_info slots[WAL_SLOTS_MAX];
+    size_t n = 0;
+
+    if (log->trouble_status != SEAM_OK) return "FAILING: seam doctor";
+    if (wal_slots(io, dir, slots, &n, NULL) != SEAM_OK) return "slots unreadable";
+    for (size_t i = 0; i < n; i++)
+        if (slots[i].damaged) return "slot damaged: seam slot";
+    return "";
+}
+
 static enum seam_status source_lines(struct cli *c, const struct platform *p,
                                      struct cli_store_line *lines, size_t *n, seam_lsn_t *durable)
 {
@@ -61,7 +74,7 @@ static enum seam_status source_lines(struct cli *c, const struct platform *p,
                                         .applied = wal.durable,
                                         .age_us = -1,
                                         .known = true,
-                                        .process = ""};
+                                        .process = log_trouble(p->io, dir, &wal)};
     lines[(*n)++].wall_us = wal.durable_wall_us;
     st = platform_path(p, "stream", dir, &c->fault);
     if (st == SEAM_OK) st = stream_state(p->io, dir, &stream, &none);

@@ -55,6 +55,7 @@ static const struct cli_command commands[] = {
     {"verify", "DIR", "every checksum and every invariant, offline", cmd_verify, "Trust"},
     {"dump", "FILE", "any file of ours, explained byte by byte", cmd_dump, "Trust"},
     {"stats", "DIR", "trees, fill, depth, recovery distance", cmd_stats, "Trust"},
+    {"slot", "DIR [VERB [NAME]]", "who pins the log by name: list, drop", cmd_slot, "Trust"},
     {"doctor", "DIR", "who holds back space, and what it costs", cmd_doctor, "Trust"},
     {"upgrade", "DIR", "convert a platform of an older format", cmd_upgrade, "Trust"},
     {"vacuum", "DIR", "give the row store's free pages back", cmd_vacuum, "Trust"},

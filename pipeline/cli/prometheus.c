@@ -3,6 +3,7 @@
 
 #include "pipeline/cli/cli.h"
 #include "pipeline/trust/freshness.h"
+#include "wal/wal.h"
 
 struct metric {
     const char *name, *help;
@@ -38,6 +39,28 @@ static double broken(const struct freshness *x)
     return x->verdict == FRESH_FAIL;
 }
 
+/* Of the log itself: what its writer does while nobody waits for an answer. */
+static enum seam_status print_log(struct cli *c, const struct platform *p)
+{
+    struct wal_slot_info slots[WAL_SLOTS_MAX];
+    struct wal_state log;
+    char dir[SEAM_PATH_MAX_BYTES];
+    size_t n = 0, damaged = 0;
+    enum seam_status st = platform_path(p, "wal", dir, &c->fault);
+
+    if (st == SEAM_OK) st = wal_state(p->io, dir, &log, &c->fault);
+    if (st == SEAM_OK) st = wal_slots(p->io, dir, slots, &n, &c->fault);
+    if (st != SEAM_OK) return st;
+    for (size_t i = 0; i < n; i++) damaged += slots[i].damaged;
+    printf("# HELP seam_background_failing 1: checkpoints or the letting go of log fail in the "
+           "background\n# TYPE seam_background_failing gauge\nseam_background_failing %d\n",
+           log.trouble_status != SEAM_OK);
+    printf("# HELP seam_log_slots_damaged slots that cannot be read: the whole log is kept\n"
+           "# TYPE seam_log_slots_damaged gauge\nseam_log_slots_damaged %zu\n",
+           damaged);
+    return SEAM_OK;
+}
+
 int print_prometheus(struct cli *c, const struct platform *p)
 {
     static const struct metric metrics[] = {
@@ -64,5 +87,6 @@ int print_prometheus(struct cli *c, const struct platform *p)
                    metrics[m].of(&list[i]));
     }
     seam_arena_free(&arena);
+    if (st == SEAM_OK) st = print_log(c, p);
     return st == SEAM_OK ? EXIT_FINE : cli_fail(c, st);
 }

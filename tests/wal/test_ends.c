@@ -330,6 +330,153 @@ static void test_wal_a_half_record_is_never_promised(void)
     }
 }
 
+/* ---- slots ---- */
+
+static struct wal_slot *claim(struct seam_io *io, const char *name)
+{
+    struct wal_slot *slot = NULL;
+    struct seam_fault f = {0};
+
+    ASSERT_OK(wal_slot_claim(io, seam_clock_real(), "log", name, SEAM_LSN_NONE, 0, true, &slot, &f),
+              &f);
+    return slot;
+}
+
+static void test_wal_a_slot_never_moves_back(void)
+{
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(s);
+    struct wal *w = open_log(io);
+    struct wal_slot *slot = claim(io, "relay");
+    struct wal_slot_info info[WAL_SLOTS_MAX];
+    struct seam_fault f = {0};
+    size_t n;
+    seam_lsn_t early, late;
+
+    commit(w, 0, 100);
+    early = wal_durable_lsn(w);
+    commit(w, 1, 100);
+    late = wal_durable_lsn(w);
+    ASSERT_OK(wal_slot_advance(slot, late, &f), &f);
+    ASSERT_OK(wal_slot_advance(slot, early, &f), &f);
+    ck_assert_uint_eq(wal_slot_info(slot)->confirmed, late);
+    ASSERT_OK(wal_slots(io, "log", info, &n, &f), &f);
+    ck_assert_uint_eq(info[0].confirmed, late);
+    wal_slot_release(slot);
+    ASSERT_OK(wal_close(w, &f), &f);
+    seam_io_sim_free(s);
+}
+
+/* Goal: a slot that cannot be read keeps the whole log, and is shown: by the trim, the writer's stats, every process's look
+ * at the log, the list, verify; dropping it ends all that. Each of its bytes. */
+static void test_wal_a_damaged_slot_is_shown_and_can_be_dropped(void)
+{
+    struct seam_io_sim *s = seam_io_sim_new(test_seed());
+    struct seam_io *io = seam_io_sim_io(s);
+    struct wal *w = open_log(io);
+    struct wal_slot *slot = claim(io, "relay");
+    struct wal_slot_info info[WAL_SLOTS_MAX];
+    struct wal_stats stats;
+    struct wal_state state;
+    struct seam_fault f = {0};
+    struct seam_buf bytes = {0};
+    size_t n;
+    seam_lsn_t oldest;
+
+    for (uint64_t k = 0; k < 20; k++) commit(w, k, 9000);
+    ASSERT_OK(wal_slot_advance(slot, wal_durable_lsn(w), &f), &f);
+    wal_slot_release(slot);
+    oldest = wal_oldest_lsn(w);
+    ASSERT_OK(seam_io_read_all(io, "log/relay.slot", 4096, &bytes, &f), &f);
+    for (uint64_t at = 0; at < bytes.size; at++) {
+        ck_assert(seam_io_sim_flip(s, "log/relay.slot", at, 0x04));
+        ASSERT_OK(wal_slots(io, "log", info, &n, &f), &f);
+        ck_assert(n == 1 && info[0].damaged && info[0].reason[0] != '\0');
+        ASSERT_STATUS(wal_trim(w, SEAM_LSN_MAX, NULL, NULL), SEAM_CORRUPT);
+        ck_assert_uint_eq(wal_oldest_lsn(w), oldest);
+        wal_stats(w, &stats);
+        ck_assert_int_eq(stats.trouble_status, SEAM_CORRUPT);
+        ck_assert(strstr(stats.trouble, "slot is damaged") != NULL);
+        ASSERT_OK(wal_state(io, "log", &state, &f), &f);
+        ck_assert_int_eq(state.trouble_status, SEAM_CORRUPT);
+        ck_assert_str_eq(state.trouble, stats.trouble);
+        ASSERT_STATUS(wal_verify(io, "log", NULL, NULL), SEAM_CORRUPT);
+        ck_assert(seam_io_sim_flip(s, "log/relay.slot", at, 0x04));
+    }
+    ck_assert(seam_io_sim_flip(s, "log/relay.slot", 100, 0x04));
+    ASSERT_OK(wal_slot_drop(io, "log", "relay", &f), &f);
+    ASSERT_OK(wal_trim(w, SEAM_LSN_MAX, NULL, &f), &f);
+    ck_assert_uint_gt(wal_oldest_lsn(w), oldest);
+    ASSERT_OK(wal_state(io, "log", &state, &f), &f);
+    ck_assert_int_eq(state.trouble_status, SEAM_OK);
+    ASSERT_OK(wal_close(w, &f), &f);
+    seam_buf_free(&bytes);
+    seam_io_sim_free(s);
+}
+
+/* Each change is confirmed by a slot; the slot must not be further back than what was acknowledged, nor the log gone that
+ * it needs. */
+static uint64_t write_slot(void *ctx, struct seam_io *io, uint64_t from, uint64_t n)
+{
+    struct wal_slot *slot = NULL;
+    struct wal *w;
+    uint64_t done = from;
+
+    (void)ctx;
+    if (open_as(io, &w, NULL) != SEAM_OK) return from;
+    if (wal_slot_claim(io, seam_clock_real(), "log", "relay", SEAM_LSN_NONE, 0, true, &slot,
+                       NULL) == SEAM_OK)
+        for (; done < from + n; done++) {
+            struct wal_span at;
+
+            if (append(w, done, 30000, &at, NULL) != SEAM_OK ||
+                wal_commit(w, at.end, WAL_DURABLE, NULL) != SEAM_OK ||
+                wal_slot_advance(slot, at.end, NULL) != SEAM_OK)
+                break;
+            (void)!wal_trim(w, at.start, NULL, NULL); /* the last one is kept */
+        }
+    wal_slot_release(slot);
+    (void)wal_close(w, NULL);
+    return done;
+}
+
+static uint64_t held_slot(void *ctx, struct seam_io *io)
+{
+    struct wal *w = open_log(io);
+    struct wal_reader *r = NULL;
+    struct wal_record rec;
+    struct wal_slot_info info[WAL_SLOTS_MAX];
+    struct seam_fault f = {0};
+    uint64_t n = 0;
+    size_t slots;
+
+    (void)ctx;
+    ASSERT_OK(wal_slots(io, "log", info, &slots, &f), &f);
+    ASSERT_OK(wal_reader_open(io, "log", SEAM_LSN_NONE, 0, &r, &f), &f);
+    while (wal_reader_next(r, &rec, &f) == SEAM_OK)
+        if (slots == 1 && rec.end <= info[0].confirmed) n = seam_get_u64(rec.data) + 1;
+    wal_reader_close(r);
+    ASSERT_OK(wal_verify(io, "log", NULL, &f), &f);
+    /* What was written and not confirmed is given again: the next change takes the next number all the same. */
+    if (slots == 1 && wal_durable_lsn(w) > info[0].confirmed) {
+        struct wal_slot *slot = claim(io, "relay");
+        seam_lsn_t end = wal_durable_lsn(w);
+
+        ASSERT_OK(wal_reader_open(io, "log", SEAM_LSN_NONE, 0, (r = NULL, &r), &f), &f);
+        while (wal_reader_next(r, &rec, &f) == SEAM_OK) n = seam_get_u64(rec.data) + 1;
+        wal_reader_close(r);
+        ASSERT_OK(wal_slot_advance(slot, end, &f), &f);
+        wal_slot_release(slot);
+    }
+    ASSERT_OK(wal_close(w, &f), &f);
+    return n;
+}
+
+static void test_wal_restart_of_slots_after_a_failed_sync_at_every_call(void)
+{
+    restart_everywhere(&(struct restart_store){"slot", NULL, write_slot, held_slot}, 5);
+}
+
 int main(int argc, char **argv)
 {
     static const struct named_test tests[] = {
@@ -340,6 +487,9 @@ int main(int argc, char **argv)
         T(test_wal_an_older_shared_page_is_not_believed),
         T(test_wal_a_lost_last_segment_is_missed),
         T(test_wal_a_half_record_is_never_promised),
+        T(test_wal_a_slot_never_moves_back),
+        T(test_wal_a_damaged_slot_is_shown_and_can_be_dropped),
+        T(test_wal_restart_of_slots_after_a_failed_sync_at_every_call),
     };
 
     return run_tests("wal ends", tests, SEAM_ARRAY_LEN(tests), argc, argv);

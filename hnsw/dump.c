@@ -147,8 +147,11 @@ static enum seam_status dump_journal(const struct seam_buf *file, const char *pa
                     (unsigned)hnsw_journal_format.version);
     assert(at <= file->size);
     dump_owner(&h.owner, out);
-    while ((st = hnsw_batch_head_read(file->data + at, file->size - (size_t)at, at, h.file_id,
-                                      number, path, &b, f)) == SEAM_OK) {
+    while (
+        (st = hnsw_batch_head_read(
+             file->data + at, file->size - (size_t)at,
+             &(struct hnsw_batch_place){.at = at, .seq = h.file_id, .number = number, .path = path},
+             &b, f)) == SEAM_OK) {
         seam_buf_printf(out,
                         "  %10" PRIu64 "  batch %" PRIu64 ": %" PRIu64 " bytes, LSN %" PRIu64
                         ", nodes %u to %u, %u deaths, "

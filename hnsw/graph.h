@@ -333,9 +333,18 @@ void hnsw_measure_exact(const struct hnsw *h, const float *vec, const uint32_t *
 /* Greedy descent from the entry point down to (not into) level `to`; LINK_NONE for an empty graph.   */
 cand_t hnsw_descend(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
                     unsigned to);
+/* How far a walk goes. */
+struct hnsw_reach {
+    cand_t start;
+    unsigned level;
+    size_t ef;
+    uint32_t patience; /* 0 = none; else hops that may pass without one of the k best changing */
+    size_t k;
+};
+
 /* The ef nearest found from `start` at a level, ascending in s->pool; returns how many.              */
 size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
-                 cand_t start, unsigned level, size_t ef, uint32_t patience, size_t k);
+                 const struct hnsw_reach *reach);
 
 /* insert.c */
 SEAM_MUST_USE enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scratch *s,

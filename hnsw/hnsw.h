@@ -121,12 +121,19 @@ struct hnsw_load_options {
     bool codes; /* F32 graphs: walk temporary 8-bit codes while building (links are still
                                  chosen by exact distances): faster, same recall within noise */
 };
-/* Upserts n vectors (row i under keys[i], or first_key + i when keys is NULL), all at `lsn`. For many
- * vectors: codes are trained on them where the graph was empty. Stops at the first bad vector and says
- * which; those before it are in.                                                                   */
-SEAM_MUST_USE enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
-                                         const float *vectors, size_t n, seam_lsn_t lsn,
-                                         const struct hnsw_load_options *o, struct seam_fault *f);
+/* Many vectors at once: row i stands under keys[i], or under first_key + i when keys is NULL.            */
+struct hnsw_rows {
+    const uint64_t *keys;
+    uint64_t first_key;
+    const float *vectors; /* n x dim */
+    size_t n;
+};
+
+/* Upserts them all, at `lsn`. Codes are trained on them where the graph was empty. Stops at the first bad
+ * vector and says which; those before it are in.                                                     */
+SEAM_MUST_USE enum seam_status hnsw_load(struct hnsw *h, const struct hnsw_rows *rows,
+                                         seam_lsn_t lsn, const struct hnsw_load_options *o,
+                                         struct seam_fault *f);
 
 /* Unlinks nodes dead at or below retain_lsn (after which AS OF below it is refused), repairs the lists
  * around them, repairs orphans, renumbers nodes for locality when asked, and publishes a new base at the
@@ -218,21 +225,33 @@ SEAM_MUST_USE enum seam_status hnsw_search(const struct hnsw *h, const struct hn
 SEAM_MUST_USE enum seam_status hnsw_exact(const struct hnsw *h, const struct hnsw_query *q,
                                           struct hnsw_hit *hits, size_t *count,
                                           struct seam_fault *f);
-/* n queries (rows of h's dim) over threads; hits has n * q->k rows, counts n. q->vector is ignored. */
-SEAM_MUST_USE enum seam_status hnsw_search_batch(const struct hnsw *h, const float *vectors,
-                                                 size_t n, const struct hnsw_query *q, int threads,
-                                                 struct hnsw_hit *hits, size_t *counts,
+/* Many queries of one kind, over threads. */
+struct hnsw_batch {
+    const float *vectors; /* n rows of h's dim */
+    size_t n;
+    const struct hnsw_query *query; /* its vector is ignored */
+    int threads;                    /* <= 0 = all processors */
+    struct hnsw_hit *hits;          /* out: n x query->k rows */
+    size_t *counts;                 /* out: n */
+};
+
+SEAM_MUST_USE enum seam_status hnsw_search_batch(const struct hnsw *h, const struct hnsw_batch *b,
                                                  struct seam_fault *f);
 /* Exact, likewise: ground truth.                                                                   */
-SEAM_MUST_USE enum seam_status hnsw_exact_batch(const struct hnsw *h, const float *vectors,
-                                                size_t n, const struct hnsw_query *q, int threads,
-                                                struct hnsw_hit *hits, size_t *counts,
+SEAM_MUST_USE enum seam_status hnsw_exact_batch(const struct hnsw *h, const struct hnsw_batch *b,
                                                 struct seam_fault *f);
-/* All nodes within `radius` that the walk finds, nearest first, at most max. ef bounds the walk.   */
+/* What lies within a radius. */
+struct hnsw_within {
+    float radius;
+    struct hnsw_hit *hits; /* out: room for max, nearest first */
+    size_t max;
+    size_t *count;            /* out */
+    struct hnsw_stats *stats; /* out; may be NULL */
+};
+
+/* All nodes within w->radius that the walk finds, at most w->max. q->ef bounds the walk.               */
 SEAM_MUST_USE enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q,
-                                          float radius, struct hnsw_hit *hits, size_t max,
-                                          size_t *count, struct hnsw_stats *stats,
-                                          struct seam_fault *f);
+                                          const struct hnsw_within *w, struct seam_fault *f);
 
 /* Pages without restart: each next() gives the following k hits, nearest first within the page, never a
  * key twice; SEAM_END when every reachable match has been given. The handle must not be refreshed or

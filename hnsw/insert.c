@@ -212,7 +212,9 @@ enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scrat
         cand_t at = hnsw_descend(h, s, &p, level < top ? level : top);
 
         for (unsigned l = level < top ? level : top;; l--) {
-            size_t found = drop_self(s->pool, hnsw_walk(h, s, &p, at, l, ef, 0, 0), node);
+            size_t found = drop_self(
+                s->pool,
+                hnsw_walk(h, s, &p, &(struct hnsw_reach){.start = at, .level = l, .ef = ef}), node);
 
             if (found > 0) {
                 link_level(h, s, node, l, found);

@@ -207,9 +207,8 @@ void hnsw_iter_close(struct hnsw_iter *it)
 }
 
 /* ---- range: pages until one goes past the radius ---- */
-enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, float radius,
-                            struct hnsw_hit *hits, size_t max, size_t *count,
-                            struct hnsw_stats *stats, struct seam_fault *f)
+enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q,
+                            const struct hnsw_within *w, struct seam_fault *f)
 {
     enum { PAGE = 32 };
     struct hnsw_iter *it = NULL;
@@ -217,22 +216,22 @@ enum seam_status hnsw_range(const struct hnsw *h, const struct hnsw_query *q, fl
     struct hnsw_hit page[PAGE];
     bool inside = true;
     enum seam_status st;
-    assert(hits != NULL || max == 0);
+    assert(w->hits != NULL || w->max == 0);
 
-    *count = 0;
+    *w->count = 0;
     if (first.k == 0) first.k = 1;
     st = hnsw_iter_open(h, &first, &it, f);
-    while (st == SEAM_OK && inside && *count < max) {
+    while (st == SEAM_OK && inside && *w->count < w->max) {
         size_t n = 0;
 
         st = hnsw_iter_next(it, page, PAGE, &n, f);
-        for (size_t i = 0; i < n && st == SEAM_OK && inside && *count < max; i++) {
-            inside = page[i].distance <= radius;
-            if (inside) hits[(*count)++] = page[i];
+        for (size_t i = 0; i < n && st == SEAM_OK && inside && *w->count < w->max; i++) {
+            inside = page[i].distance <= w->radius;
+            if (inside) w->hits[(*w->count)++] = page[i];
         }
     }
-    assert(*count <= max);
-    if (it != NULL && stats != NULL) *stats = it->s->stats;
+    assert(*w->count <= w->max);
+    if (it != NULL && w->stats != NULL) *w->stats = it->s->stats;
     hnsw_iter_close(it);
     return st == SEAM_END ? SEAM_OK : st;
 }

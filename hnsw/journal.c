@@ -157,8 +157,8 @@ void hnsw_batch_done(struct hnsw *h)
 }
 
 /* ---- reading ---- */
-enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, uint64_t seq,
-                                      uint64_t number, const char *path,
+enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n,
+                                      const struct hnsw_batch_place *place,
                                       struct hnsw_batch_head *out, struct seam_fault *f)
 {
     assert(p != NULL || n == 0);
@@ -174,13 +174,13 @@ enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at, u
                                     .lists = seam_get_u32(p + AT_LISTS),
                                     .crc = seam_get_u32(p + AT_CRC)};
     if (seam_get_u32(p + AT_MAGIC) != BATCH_MAGIC || out->size > n - BATCH_HEADER ||
-        out->crc !=
-            seam_crc32c((uint32_t)seq, p + AT_SIZE, (size_t)(BATCH_HEADER + out->size - AT_SIZE)))
+        out->crc != seam_crc32c((uint32_t)place->seq, p + AT_SIZE,
+                                (size_t)(BATCH_HEADER + out->size - AT_SIZE)))
         return SEAM_END;
-    if (out->number != number)
-        return seam_fault_set(f, SEAM_CORRUPT, path, at + AT_NUMBER,
+    if (out->number != place->number)
+        return seam_fault_set(f, SEAM_CORRUPT, place->path, place->at + AT_NUMBER,
                               "batch %" PRIu64 " where batch %" PRIu64 " must be", out->number,
-                              number);
+                              place->number);
     return SEAM_OK;
 }
 

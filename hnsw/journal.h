@@ -55,10 +55,18 @@ SEAM_MUST_USE enum seam_status hnsw_batch_encode(const struct hnsw *h, uint64_t 
                                                  uint64_t number, seam_lsn_t applied_lsn,
                                                  int64_t wall_us, struct seam_buf *out,
                                                  struct seam_fault *f);
-/* Looks at the n bytes at p (file offset `at`): SEAM_OK a whole batch; SEAM_END none, or a torn one;
- * SEAM_CORRUPT: not what may follow.                                                                  */
-SEAM_MUST_USE enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n, uint64_t at,
-                                                    uint64_t seq, uint64_t number, const char *path,
+/* Where a batch is looked for. */
+struct hnsw_batch_place {
+    uint64_t at;  /* in the file */
+    uint64_t seq; /* of the journal */
+    uint64_t number;
+    const char *path;
+};
+
+/* Looks at the n bytes at p, which lie at `place`: SEAM_OK a whole batch; SEAM_END none, or a torn one;
+ * SEAM_CORRUPT: not what may follow.                                                                 */
+SEAM_MUST_USE enum seam_status hnsw_batch_head_read(const uint8_t *p, size_t n,
+                                                    const struct hnsw_batch_place *place,
                                                     struct hnsw_batch_head *out,
                                                     struct seam_fault *f);
 /* Makes a batch's checksum right: for whoever writes it, and for tests that damage it. */

@@ -299,7 +299,8 @@ static void adopt_orphan(struct hnsw *h, struct hnsw_scratch *s, uint32_t orphan
         memcpy(s->code, s->code2, h->codes.stride);
         p.code = s->code;
     }
-    n = hnsw_walk(h, s, &p, hnsw_descend(h, s, &p, 0), 0, ORPHAN_EF, 0, 0);
+    n = hnsw_walk(h, s, &p,
+                  &(struct hnsw_reach){.start = hnsw_descend(h, s, &p, 0), .ef = ORPHAN_EF});
     assert(n <= ORPHAN_EF + 1);
     for (int pass = 0; pass < 2 && done == 0; pass++) {
         for (size_t i = 0; i < n && done == 0; i++) {

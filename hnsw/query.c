@@ -319,7 +319,10 @@ enum seam_status hnsw_query_candidates(const struct hnsw *h, struct hnsw_scratch
     if (!hnsw_scratch_pool(s, ef + 2)) return SEAM_NOMEM;
     if (answered_by_walk(h, q, sel)) {
         *p = hnsw_probe_query(h, s);
-        *found = hnsw_walk(h, s, p, hnsw_descend(h, s, p, 0), 0, ef, q->patience, q->k);
+        *found = hnsw_walk(
+            h, s, p,
+            &(struct hnsw_reach){
+                .start = hnsw_descend(h, s, p, 0), .ef = ef, .patience = q->patience, .k = q->k});
     } else {
         s->stats.selectivity = sample(h, sel, seeds, &seed_count);
         g.regime = q->filter == NULL && q->regime == HNSW_AUTO
@@ -508,69 +511,64 @@ enum seam_status hnsw_exact(const struct hnsw *handle, const struct hnsw_query *
 }
 
 /* ---- batches ---- */
-struct hnsw_batch {
+struct batch_work {
     const struct hnsw *h;
-    const float *vectors;
-    const struct hnsw_query *q;
-    struct hnsw_hit *hits;
-    size_t *counts;
+    const struct hnsw_batch *b;
     bool exact;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* of the fault: the first query that fails says why */
     struct seam_fault *f;
 };
 
 static enum seam_status batch_run(void *ctx, size_t begin, size_t end, int thread)
 {
-    struct hnsw_batch *b = ctx;
+    struct batch_work *w = ctx;
+    const struct hnsw_batch *b = w->b;
     enum seam_status st = SEAM_OK;
     assert(begin <= end);
 
     (void)thread;
     for (size_t i = begin; i < end && st == SEAM_OK; i++) {
-        struct hnsw_query q = *b->q;
+        struct hnsw_query q = *b->query;
         struct hnsw_hit *hits = b->hits + i * q.k;
         struct seam_fault f = {0};
 
-        q.vector = b->vectors + i * b->h->o.dim;
-        st = b->exact ? hnsw_exact(b->h, &q, hits, &b->counts[i], &f)
-                      : hnsw_search(b->h, &q, hits, &b->counts[i], NULL, &f);
-        if (st != SEAM_OK && b->f != NULL) {
-            pthread_mutex_lock(&b->lock);
-            seam_fault_set(b->f, st, NULL, i, "query %zu: %s", i, f.why);
-            pthread_mutex_unlock(&b->lock);
+        q.vector = b->vectors + i * w->h->o.dim;
+        st = w->exact ? hnsw_exact(w->h, &q, hits, &b->counts[i], &f)
+                      : hnsw_search(w->h, &q, hits, &b->counts[i], NULL, &f);
+        if (st != SEAM_OK && w->f != NULL) {
+            pthread_mutex_lock(&w->lock);
+            seam_fault_set(w->f, st, NULL, i, "query %zu: %s", i, f.why);
+            pthread_mutex_unlock(&w->lock);
         }
     }
     return st;
 }
 
-static enum seam_status batch(struct hnsw_batch *b, size_t n, int threads)
+static enum seam_status batch(struct batch_work *w)
 {
+    const struct hnsw_batch *b = w->b;
     enum seam_status st;
-    assert(b->q != NULL);
-    assert(n == 0 || (b->vectors != NULL && b->counts != NULL));
 
-    pthread_mutex_init(&b->lock, NULL);
-    st = seam_parallel_for(threads, n, 8, batch_run, b);
-    pthread_mutex_destroy(&b->lock);
+    assert(b->query != NULL);
+    assert(b->n == 0 || (b->vectors != NULL && b->hits != NULL && b->counts != NULL));
+    pthread_mutex_init(&w->lock, NULL);
+    st = seam_parallel_for(b->threads, b->n, 8, batch_run, w);
+    pthread_mutex_destroy(&w->lock);
     return st;
 }
 
-enum seam_status hnsw_search_batch(const struct hnsw *h, const float *vectors, size_t n,
-                                   const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                                   size_t *counts, struct seam_fault *f)
+enum seam_status hnsw_search_batch(const struct hnsw *h, const struct hnsw_batch *b,
+                                   struct seam_fault *f)
 {
-    struct hnsw_batch b = {
-        .h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .f = f};
+    struct batch_work w = {.h = h, .b = b, .f = f};
 
-    return batch(&b, n, threads);
+    return batch(&w);
 }
 
-enum seam_status hnsw_exact_batch(const struct hnsw *h, const float *vectors, size_t n,
-                                  const struct hnsw_query *q, int threads, struct hnsw_hit *hits,
-                                  size_t *counts, struct seam_fault *f)
+enum seam_status hnsw_exact_batch(const struct hnsw *h, const struct hnsw_batch *b,
+                                  struct seam_fault *f)
 {
-    struct hnsw_batch b = {
-        .h = h, .vectors = vectors, .q = q, .hits = hits, .counts = counts, .exact = true, .f = f};
+    struct batch_work w = {.h = h, .b = b, .exact = true, .f = f};
 
-    return batch(&b, n, threads);
+    return batch(&w);
 }

@@ -156,8 +156,12 @@ static inline void prefetch_second(const struct hnsw *h, const struct pool *p)
 
 /* Patience: hops since one of the k best changed.                                                    */
 size_t hnsw_walk(const struct hnsw *h, struct hnsw_scratch *s, const struct hnsw_probe *p,
-                 cand_t start, unsigned level, size_t ef, uint32_t patience, size_t k)
+                 const struct hnsw_reach *reach)
 {
+    const cand_t start = reach->start;
+    const unsigned level = reach->level;
+    const size_t ef = reach->ef, k = reach->k;
+    const uint32_t patience = reach->patience;
     struct pool pool = {s->pool, 1, ef, 0};
     uint32_t ids[DIST_BATCH], hops = 0, distances = 0, entered = 0, idle = 0;
     int32_t keys[DIST_BATCH];

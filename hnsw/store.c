@@ -341,8 +341,12 @@ static enum seam_status journal_follow(struct hnsw *h, uint64_t *applied, struct
             return seam_fault_set(f, SEAM_CORRUPT, path, end, "the journal became shorter");
         st = batch_fetch(s, end, f);
         if (st == SEAM_OK)
-            st = hnsw_batch_head_read(s->batch.data, s->batch.size, s->journal_size,
-                                      s->state.journal, s->batches, path, &b, f);
+            st = hnsw_batch_head_read(s->batch.data, s->batch.size,
+                                      &(struct hnsw_batch_place){.at = s->journal_size,
+                                                                 .seq = s->state.journal,
+                                                                 .number = s->batches,
+                                                                 .path = path},
+                                      &b, f);
         if (st == SEAM_OK)
             st = hnsw_batch_apply(h, &b, s->batch.data + BATCH_HEADER,
                                   s->journal_size + BATCH_HEADER, path, f);

@@ -76,7 +76,14 @@ static enum seam_status make_truth(struct work *w, const struct hnsw *h)
     if (hits == NULL)
         return seam_fault_set(w->f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
                               "no memory for the truth");
-    st = hnsw_exact_batch(h, w->query, w->queries, &q, w->o->threads, hits, w->want, w->f);
+    st = hnsw_exact_batch(h,
+                          &(struct hnsw_batch){.vectors = w->query,
+                                               .n = w->queries,
+                                               .query = &q,
+                                               .threads = w->o->threads,
+                                               .hits = hits,
+                                               .counts = w->want},
+                          w->f);
     for (size_t i = 0; st == SEAM_OK && i < w->queries; i++)
         w->truth[i] = w->want[i] == 0 ? 0 : hits[i * w->k + w->want[i] - 1].distance;
     free(hits);
@@ -316,7 +323,8 @@ static enum seam_status one_build(struct work *w, const float *base, size_t n,
     enum seam_status st = hnsw_new(&ho, NULL, &h, w->f);
     assert(base != NULL && n > 0);
 
-    if (st == SEAM_OK) st = hnsw_load(h, NULL, 0, base, n, 1, &lo, w->f);
+    if (st == SEAM_OK)
+        st = hnsw_load(h, &(struct hnsw_rows){.vectors = base, .n = n}, 1, &lo, w->f);
     if (st == SEAM_OK) {
         build.build_seconds = (now_us() - from) / 1e6;
         hnsw_info(h, &info);
@@ -387,11 +395,14 @@ static float *hold_out(const float *vectors, size_t n, uint32_t dim, size_t take
     return copy;
 }
 
-enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim,
-                                 enum hnsw_metric metric, const float *queries, size_t query_count,
+enum seam_status hnsw_tune_sweep(const struct hnsw_tune_data *data,
                                  const struct hnsw_tune_options *o, struct hnsw_tune_result *out,
                                  struct seam_fault *f)
 {
+    const float *vectors = data->vectors, *queries = data->queries;
+    size_t n = data->n, query_count = data->query_count;
+    const uint32_t dim = data->dim;
+    const enum hnsw_metric metric = data->metric;
     float *copy = NULL;
     struct work w = {0};
     enum seam_status st = SEAM_OK;
@@ -544,11 +555,14 @@ size_t hnsw_tune_points(const struct hnsw_tune_result *r, enum hnsw_quant quant,
 }
 
 /* ---- the canary ---- */
-enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, size_t query_count,
-                                 size_t samples, size_t k, double recall, uint64_t seed,
+enum seam_status hnsw_tune_check(const struct hnsw *h, const struct hnsw_tune_ask *ask,
                                  struct hnsw_tune_check_result *out, struct seam_fault *f)
 {
-    struct hnsw_tune_options o = {.recall = recall, .k = k, .threads = 1};
+    const float *queries = ask->queries;
+    size_t query_count = ask->query_count;
+    const size_t samples = ask->samples;
+    const double recall = ask->recall;
+    struct hnsw_tune_options o = {.recall = recall, .k = ask->k, .threads = 1};
     struct hnsw_info info;
     struct work w = {0};
     float *own = NULL;
@@ -559,7 +573,7 @@ enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries, siz
     *out = (struct hnsw_tune_check_result){
         .recall_mean = 1, .recall_low = 1, .recall_high = 1, .recall_p5 = 1};
     if (queries == NULL) {
-        st = sample_queries(h, samples, seed, &own, &query_count, f);
+        st = sample_queries(h, samples, ask->seed, &own, &query_count, f);
         queries = own;
     }
     if (st == SEAM_OK && samples != 0 && query_count > samples) query_count = samples;

@@ -51,10 +51,17 @@ struct hnsw_tune_result {
     enum hnsw_metric metric;
 };
 
-/* Sweeps builds over n vectors. queries NULL: holds out o->queries of them.                        */
-SEAM_MUST_USE enum seam_status hnsw_tune_sweep(const float *vectors, size_t n, uint32_t dim,
-                                               enum hnsw_metric metric, const float *queries,
-                                               size_t query_count,
+struct hnsw_tune_data {
+    const float *vectors; /* n x dim */
+    size_t n;
+    uint32_t dim;
+    enum hnsw_metric metric;
+    const float *queries; /* query_count x dim; NULL: options.queries of the vectors are held out */
+    size_t query_count;
+};
+
+/* Sweeps builds over the data.                                                                       */
+SEAM_MUST_USE enum seam_status hnsw_tune_sweep(const struct hnsw_tune_data *data,
                                                const struct hnsw_tune_options *o,
                                                struct hnsw_tune_result *out, struct seam_fault *f);
 /* Sweeps only ef over an index that exists, with live vectors left out of their own answer as queries
@@ -81,9 +88,16 @@ struct hnsw_tune_check_result {
     size_t samples;
     uint32_t ef;
 };
-SEAM_MUST_USE enum seam_status hnsw_tune_check(const struct hnsw *h, const float *queries,
-                                               size_t query_count, size_t samples, size_t k,
-                                               double recall, uint64_t seed,
+struct hnsw_tune_ask {
+    const float *queries; /* NULL: live vectors are sampled */
+    size_t query_count;
+    size_t samples, k;
+    double recall; /* the promise */
+    uint64_t seed;
+};
+
+SEAM_MUST_USE enum seam_status hnsw_tune_check(const struct hnsw *h,
+                                               const struct hnsw_tune_ask *ask,
                                                struct hnsw_tune_check_result *out,
                                                struct seam_fault *f);
 

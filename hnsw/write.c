@@ -217,22 +217,27 @@ static enum seam_status load_run(void *ctx, size_t begin, size_t end, int thread
     return st;
 }
 
+static uint64_t key_of(const struct hnsw_rows *rows, size_t i)
+{
+    assert(i < rows->n);
+    return rows->keys != NULL ? rows->keys[i] : rows->first_key + i;
+}
+
 /* Appends the nodes without links. On a bad vector, those before it stay and the fault says which.    */
-static enum seam_status load_append(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
-                                    const float *vectors, size_t n, seam_lsn_t lsn,
+static enum seam_status load_append(struct hnsw *h, const struct hnsw_rows *rows, seam_lsn_t lsn,
                                     struct seam_fault *f)
 {
     float *vec = malloc(h->floats * sizeof *vec);
     enum seam_status st = SEAM_OK;
     struct seam_fault why = {0};
-    assert(vectors != NULL);
+    assert(rows->vectors != NULL);
 
     if (vec == NULL)
         return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
-    for (size_t i = 0; i < n && st == SEAM_OK; i++) {
-        uint64_t key = keys != NULL ? keys[i] : first_key + i;
+    for (size_t i = 0; i < rows->n && st == SEAM_OK; i++) {
+        uint64_t key = key_of(rows, i);
 
-        st = hnsw_vector_prepare(h, vectors + i * h->o.dim, vec, &why);
+        st = hnsw_vector_prepare(h, rows->vectors + i * h->o.dim, vec, &why);
         if (st == SEAM_OK) st = keep_lossless(h, vec, &why);
         if (st == SEAM_OK)
             hnsw_graph_append(h, key, lsn, hnsw_graph_level(h, key, lsn), vec);
@@ -302,13 +307,11 @@ static enum seam_status load_kill_replaced(struct hnsw *h, uint32_t first, seam_
     return st;
 }
 
-static uint64_t upper_needed(const struct hnsw *h, const uint64_t *keys, uint64_t first_key,
-                             size_t n, seam_lsn_t lsn)
+static uint64_t upper_needed(const struct hnsw *h, const struct hnsw_rows *rows, seam_lsn_t lsn)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < n; i++)
-        sum += hnsw_graph_level(h, keys != NULL ? keys[i] : first_key + i, lsn);
+    for (size_t i = 0; i < rows->n; i++) sum += hnsw_graph_level(h, key_of(rows, i), lsn);
     return sum;
 }
 
@@ -372,15 +375,15 @@ static enum seam_status load_adopt(struct hnsw *h, uint32_t first, struct seam_f
     return st;
 }
 
-enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_key,
-                           const float *vectors, size_t n, seam_lsn_t lsn,
+enum seam_status hnsw_load(struct hnsw *h, const struct hnsw_rows *rows, seam_lsn_t lsn,
                            const struct hnsw_load_options *o, struct seam_fault *f)
 {
+    const size_t n = rows->n;
     struct hnsw_load_options defaults = {.threads = 1};
     enum seam_status st = writer_check(h, f), bad;
     bool codes;
     uint32_t first = h->count;
-    assert(vectors != NULL || n == 0);
+    assert(rows->vectors != NULL || n == 0);
 
     if (o == NULL) o = &defaults;
     if (st != SEAM_OK || lsn <= h->applied_lsn || n == 0) return st;
@@ -388,13 +391,13 @@ enum seam_status hnsw_load(struct hnsw *h, const uint64_t *keys, uint64_t first_
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "no LSN is that high");
     if (n > HNSW_NODES_MAX)
         return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET, "%zu vectors at once", n);
-    st = load_train(h, vectors, n, f);
-    if (st == SEAM_OK) st = load_order(h, vectors, n, f);
+    st = load_train(h, rows->vectors, n, f);
+    if (st == SEAM_OK) st = load_order(h, rows->vectors, n, f);
     if (st == SEAM_OK)
-        st = hnsw_graph_reserve(h, (uint64_t)first + n,
-                                h->upper_count + upper_needed(h, keys, first_key, n, lsn), f);
+        st = hnsw_graph_reserve(h, (uint64_t)first + n, h->upper_count + upper_needed(h, rows, lsn),
+                                f);
     if (st != SEAM_OK) return st;
-    bad = load_append(h, keys, first_key, vectors, n, lsn, f);
+    bad = load_append(h, rows, lsn, f);
     codes = o->codes && h->o.quant == HNSW_F32 && h->count - first >= TRAIN_FIRST;
     assert(h->count - first <= n);
     assert(bad != SEAM_OK || h->count - first == n);

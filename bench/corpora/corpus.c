@@ -236,7 +236,8 @@ static enum seam_status index_vectors(const struct corpus *c, const struct embed
         for (uint32_t k = 0; k < o.dim; k++) any |= row[k] != 0.0f;
         if (any) keys[n++] = d->id;
     }
-    if (st == SEAM_OK) st = hnsw_load(h, keys, 0, rows, n, 1, &load, f);
+    if (st == SEAM_OK)
+        st = hnsw_load(h, &(struct hnsw_rows){.keys = keys, .vectors = rows, .n = n}, 1, &load, f);
     if (st == SEAM_OK) st = hnsw_publish(h, 1, 0, f);
     hnsw_close(h);
     free(rows);

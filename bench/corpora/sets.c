@@ -130,8 +130,15 @@ void vector_set_truth(struct bench *b, struct vector_set *s, const struct hnsw *
 
     s->kth = malloc(s->queries * sizeof *s->kth);
     if (hits == NULL || counts == NULL || s->kth == NULL) exit(1);
-    bench_need(hnsw_exact_batch(h, s->query, s->queries, &q, (int)b->threads, hits, counts, &f), &f,
-               "truth");
+    bench_need(hnsw_exact_batch(h,
+                                &(struct hnsw_batch){.vectors = s->query,
+                                                     .n = s->queries,
+                                                     .query = &q,
+                                                     .threads = (int)b->threads,
+                                                     .hits = hits,
+                                                     .counts = counts},
+                                &f),
+               &f, "truth");
     for (size_t i = 0; i < s->queries; i++) {
         s->kth[i] = 0;
         for (size_t j = 0; j < SET_TRUTH_K; j++) {

@@ -88,7 +88,8 @@ static struct engine ours(struct run *r, const struct vector_set *s, enum hnsw_q
     bench_need(hnsw_open_writer(seam_io_posix(), dir, NULL, &w, &f), &f, "opening the index");
     cpu = clock();
     t = bench_now_ns();
-    bench_need(hnsw_load(w, NULL, 0, s->base, s->n, 1, &lo, &f), &f, "building");
+    bench_need(hnsw_load(w, &(struct hnsw_rows){.vectors = s->base, .n = s->n}, 1, &lo, &f), &f,
+               "building");
     e.build_s = (double)(bench_now_ns() - t) / 1e9;
     e.build_cpu_s = (double)(clock() - cpu) / CLOCKS_PER_SEC;
     bench_need(hnsw_publish(w, 1, 0, &f), &f, "publishing");
@@ -569,11 +570,20 @@ static void bench_churn(struct run *r)
     for (size_t i = 0; i < s.n; i++) keys[i] = i;
     bench_need(hnsw_new(&o, NULL, &old.h, &f), &f, "an index");
     bench_need(hnsw_new(&o, NULL, &fresh.h, &f), &f, "an index");
-    bench_need(hnsw_load(fresh.h, keys + half, 0, s.base + half * s.dim, n, 1, &lo, &f), &f,
-               "building");
-    bench_need(hnsw_load(old.h, keys, 0, s.base, n, 1, &lo, &f), &f, "building");
+    bench_need(hnsw_load(fresh.h,
+                         &(struct hnsw_rows){
+                             .keys = keys + half, .vectors = s.base + half * s.dim, .n = n},
+                         1, &lo, &f),
+               &f, "building");
+    bench_need(
+        hnsw_load(old.h, &(struct hnsw_rows){.keys = keys, .vectors = s.base, .n = n}, 1, &lo, &f),
+        &f, "building");
     for (size_t i = 0; i < half; i++) bench_need(hnsw_delete(old.h, i, 2, &f), &f, "deleting");
-    bench_need(hnsw_load(old.h, keys + n, 0, s.base + n * s.dim, half, 3, &lo, &f), &f, "building");
+    bench_need(
+        hnsw_load(old.h,
+                  &(struct hnsw_rows){.keys = keys + n, .vectors = s.base + n * s.dim, .n = half},
+                  3, &lo, &f),
+        &f, "building");
     bench_need(hnsw_publish(old.h, 3, 0, &f), &f, "publishing");
     bench_need(hnsw_maintain(
                    old.h,
@@ -631,7 +641,8 @@ static void bench_folder(struct run *r)
     vector_set_clustered(r->b, &s, n, o.dim);
     bench_need(hnsw_create(seam_io_posix(), dir, &o, &f), &f, "creating");
     bench_need(hnsw_open_writer(seam_io_posix(), dir, NULL, &w, &f), &f, "opening");
-    bench_need(hnsw_load(w, NULL, 0, s.base, n, 1, &lo, &f), &f, "building");
+    bench_need(hnsw_load(w, &(struct hnsw_rows){.vectors = s.base, .n = n}, 1, &lo, &f), &f,
+               "building");
     bench_need(hnsw_publish(w, 1, 0, &f), &f, "publishing");
     for (int i = 0; i < 3; i++) {
         uint64_t t;

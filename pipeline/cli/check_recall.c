@@ -68,7 +68,10 @@ enum seam_status check_recall(struct cli_check *k)
         return SEAM_OK;
     }
     if (st == SEAM_OK) {
-        st = hnsw_tune_check(graph, NULL, 0, SAMPLES, NEAREST, by->recall, 1, &r, f);
+        st = hnsw_tune_check(graph,
+                             &(struct hnsw_tune_ask){
+                                 .samples = SAMPLES, .k = NEAREST, .recall = by->recall, .seed = 1},
+                             &r, f);
         if (st == SEAM_OK || st == SEAM_DRIFT) report(k, by, &r, st == SEAM_OK);
     }
     hnsw_close(graph);

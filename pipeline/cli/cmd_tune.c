@@ -138,7 +138,10 @@ static enum seam_status tune_file(struct cli *c, const char *path, enum hnsw_met
     enum seam_status st = hnsw_vecfile_read(c->io, path, NULL, &v, &c->fault);
 
     if (st == SEAM_OK)
-        st = hnsw_tune_sweep(v.rows, v.count, v.dim, metric, NULL, 0, o, &r, &c->fault);
+        st = hnsw_tune_sweep(
+            &(struct hnsw_tune_data){
+                .vectors = v.rows, .n = v.count, .dim = v.dim, .metric = metric},
+            o, &r, &c->fault);
     if (st == SEAM_OK) print_result(c, &r, a->recall);
     if (st == SEAM_OK) st = write_files(c, a, &r);
     hnsw_tune_result_free(&r);

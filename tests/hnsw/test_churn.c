@@ -31,9 +31,13 @@ static void test_recall_after_replacing_half_equals_a_fresh_build(void)
     struct seam_fault f = {0};
     double tombs, after, best;
 
-    ASSERT_OK(hnsw_load(old, NULL, 0, v, N, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(old, &(struct hnsw_rows){.vectors = v, .n = N}, 1, NULL, &f), &f);
     for (size_t k = 0; k < half; k++) ASSERT_OK(hnsw_delete(old, k, 2, &f), &f);
-    ASSERT_OK(hnsw_load(old, NULL, N, v + (size_t)N * DIM, half, 3, NULL, &f), &f);
+    ASSERT_OK(
+        hnsw_load(old,
+                  &(struct hnsw_rows){.first_key = N, .vectors = v + (size_t)N * DIM, .n = half}, 3,
+                  NULL, &f),
+        &f);
     ASSERT_OK(hnsw_publish(old, 3, 0, &f), &f);
     tombs = recall_of(old, queries, QUERIES, DIM, q);
     ASSERT_OK(hnsw_maintain(
@@ -43,7 +47,10 @@ static void test_recall_after_replacing_half_equals_a_fresh_build(void)
     ck_assert_uint_eq(report.purged, half);
     check_healthy(old, N);
     after = recall_of(old, queries, QUERIES, DIM, q);
-    ASSERT_OK(hnsw_load(fresh, NULL, half, v + half * DIM, N, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(fresh,
+                        &(struct hnsw_rows){.first_key = half, .vectors = v + half * DIM, .n = N},
+                        1, NULL, &f),
+              &f);
     best = recall_of(fresh, queries, QUERIES, DIM, q);
     ck_assert_msg(after >= best - 0.005 && tombs >= best - 0.005,
                   "fresh %.4f, with tombstones %.4f, repaired %.4f", best, tombs, after);
@@ -88,14 +95,14 @@ static void test_everything_deleted_then_filled_again(void)
     struct seam_fault f = {0};
     size_t n;
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, 200, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 200}, 1, NULL, &f), &f);
     for (uint64_t k = 0; k < 200; k++) ASSERT_OK(hnsw_delete(h, k, 2, &f), &f);
     ASSERT_OK(hnsw_search(h, &(struct hnsw_query){.vector = v, .k = 1}, &hit, &n, NULL, &f), &f);
     ck_assert_uint_eq(n, 0);
     ASSERT_OK(hnsw_publish(h, 2, 0, &f), &f);
     ASSERT_OK(hnsw_maintain(h, &all, NULL, &f), &f);
     check_healthy(h, 0);
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, 400, 3, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 400}, 3, NULL, &f), &f);
     check_healthy(h, 400);
     hnsw_close(h);
     free(v);
@@ -111,7 +118,7 @@ static void test_parallel_load_is_as_good_as_one_thread(void)
         struct hnsw *h = memory_graph(DIM, HNSW_L2, HNSW_F32);
         struct hnsw_load_options o = {.threads = threads, .codes = threads == 4};
 
-        ASSERT_OK(hnsw_load(h, NULL, 0, v, N, 1, &o, &f), &f);
+        ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = N}, 1, &o, &f), &f);
         ASSERT_OK(hnsw_publish(h, 1, 0, &f), &f);
         ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.force = true, .reorder = true},
                                 NULL, &f),
@@ -163,15 +170,16 @@ static void test_searches_go_on_while_vectors_are_added(void)
     struct seam_fault f = {0};
     void *bad;
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, 300, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 300}, 1, NULL, &f), &f);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_create(&thread[i], NULL, search_on, &s[i]), 0);
     for (uint64_t k = 300; k < 1200; k++) {
         ASSERT_OK(hnsw_upsert(h, k, v + k * DIM, k, &f), &f);
         if (k % 10 == 0) ASSERT_OK(hnsw_delete(h, k - 200, k, &f), &f);
     }
-    ASSERT_OK(hnsw_load(h, NULL, 1200, v + 1200 * DIM, 300, 2000,
-                        &(struct hnsw_load_options){.threads = 2}, &f),
+    ASSERT_OK(hnsw_load(h,
+                        &(struct hnsw_rows){.first_key = 1200, .vectors = v + 1200 * DIM, .n = 300},
+                        2000, &(struct hnsw_load_options){.threads = 2}, &f),
               &f);
     for (int i = 0; i < 2; i++) {
         __atomic_store_n(&s[i].stop, 1, __ATOMIC_RELAXED);

@@ -13,7 +13,9 @@ static void recall_for(enum hnsw_metric metric, enum hnsw_quant quant, bool byte
     struct seam_fault f = {0};
     double recall;
 
-    ASSERT_OK(hnsw_load(h, NULL, 1000, v, N, 1, NULL, &f), &f);
+    ASSERT_OK(
+        hnsw_load(h, &(struct hnsw_rows){.first_key = 1000, .vectors = v, .n = N}, 1, NULL, &f),
+        &f);
     recall =
         recall_of(h, v + (size_t)N * DIM, QUERIES, DIM, (struct hnsw_query){.k = 10, .ef = 64});
     ck_assert_msg(recall >= least, "metric %d quant %d: recall %.4f, want %.2f", metric, quant,
@@ -78,8 +80,8 @@ static void test_one_thread_and_seed_give_the_same_graph(void)
     struct seam_fault f = {0};
     size_t n = 0, m = 0;
 
-    ASSERT_OK(hnsw_load(a, NULL, 0, v, 1000, 1, NULL, &f), &f);
-    ASSERT_OK(hnsw_load(b, NULL, 0, v, 1000, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(a, &(struct hnsw_rows){.vectors = v, .n = 1000}, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(b, &(struct hnsw_rows){.vectors = v, .n = 1000}, 1, NULL, &f), &f);
     for (size_t i = 0; i < 50; i++) {
         struct hnsw_query q = {.vector = v + i * DIM, .k = 20, .ef = 20};
         struct hnsw_stats sa, sb;
@@ -109,7 +111,7 @@ static void test_filters_of_every_selectivity_return_all_they_can(void)
     struct seam_fault f = {0};
     bool seen[4] = {false};
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, N, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = N}, 1, NULL, &f), &f);
     for (size_t i = 0; i < SEAM_ARRAY_LEN(step); i++) {
         uint64_t mod = step[i], *bits = calloc(seam_bitset_words(N), 8), *keys = calloc(N, 8);
         struct hnsw_filter filter[3] = {
@@ -221,7 +223,7 @@ static void test_iterator_gives_every_node_once_and_pages_in_order(void)
     size_t n = 0, total = 0;
     enum seam_status st;
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, 2000, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 2000}, 1, NULL, &f), &f);
     ASSERT_OK(hnsw_iter_open(h, &q, &it, &f), &f);
     q.k = 37;
     ASSERT_OK(hnsw_exact(h, &q, exact, &n, &f), &f);
@@ -252,11 +254,20 @@ static void test_batches_answer_as_single_searches_do(void)
     size_t counts[QUERIES], n = 0;
     struct seam_fault f = {0};
 
-    ASSERT_OK(hnsw_load(h, NULL, 1000, v, FEW, 1, NULL, &f), &f);
+    ASSERT_OK(
+        hnsw_load(h, &(struct hnsw_rows){.first_key = 1000, .vectors = v, .n = FEW}, 1, NULL, &f),
+        &f);
     for (int exact = 0; exact < 2; exact++) {
-        ASSERT_OK((exact ? hnsw_exact_batch : hnsw_search_batch)(h, asked, QUERIES, &q, 3, all,
-                                                                 counts, &f),
-                  &f);
+        ASSERT_OK(
+            (exact ? hnsw_exact_batch : hnsw_search_batch)(h,
+                                                           &(struct hnsw_batch){.vectors = asked,
+                                                                                .n = QUERIES,
+                                                                                .query = &q,
+                                                                                .threads = 3,
+                                                                                .hits = all,
+                                                                                .counts = counts},
+                                                           &f),
+            &f);
         for (size_t i = 0; i < QUERIES; i++) {
             q.vector = asked + i * DIM;
             ASSERT_OK(
@@ -280,13 +291,17 @@ static void test_range_returns_what_lies_within(void)
     size_t n = 0, m = 0, within = 0;
     float radius;
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, 2000, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 2000}, 1, NULL, &f), &f);
     q.k = 2000;
     ASSERT_OK(hnsw_exact(h, &q, all, &m, &f), &f);
     q.k = 1;
     radius = all[60].distance;
     while (all[within].distance <= radius) within++;
-    ASSERT_OK(hnsw_range(h, &q, radius, hits, 2000, &n, NULL, &f), &f);
+    ASSERT_OK(
+        hnsw_range(h, &q,
+                   &(struct hnsw_within){.radius = radius, .hits = hits, .max = 2000, .count = &n},
+                   &f),
+        &f);
     ck_assert_msg(n * 100 >= within * 95 && n <= within, "%zu of %zu", n, within);
     hnsw_close(h);
     free(hits);
@@ -316,7 +331,7 @@ static void test_bad_vectors_and_options_are_refused_with_a_reason(void)
     v[0] = 1;
     v[3] = 0;
     seam_fault_clear(&f);
-    ASSERT_STATUS(hnsw_load(h, NULL, 0, v, 2, 1, NULL, &f),
+    ASSERT_STATUS(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 2}, 1, NULL, &f),
                   SEAM_INVALID); /* the second row is zero */
     ck_assert_ptr_nonnull(strstr(f.why, "vector 1"));
     seam_fault_clear(&f);
@@ -359,7 +374,7 @@ static void test_lossless_codes_give_way_to_other_values(void)
     struct seam_fault f = {0};
     size_t n;
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, FEW, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = FEW}, 1, NULL, &f), &f);
     ASSERT_OK(hnsw_get(h, 3, got, &f), &f);
     ck_assert_mem_eq(got, v + 3 * DIM, sizeof got);
     for (int d = 0; d < DIM; d++) odd[d] = v[d] + 0.25f;

@@ -447,7 +447,7 @@ static void flip_every_byte(const char *ext)
 
     ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
     h = writer(io, "d");
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, 24, 10, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = 24}, 10, NULL, &f), &f);
     ASSERT_OK(hnsw_publish(h, 10, 0, &f), &f);
     ASSERT_OK(hnsw_maintain(h, &(struct hnsw_maintain_options){.force = true}, NULL, &f), &f);
     for (uint64_t k = 24; k < 32; k++) {
@@ -520,7 +520,7 @@ static void test_reader_refuses_to_answer_after_a_failed_refresh(void)
 
     ASSERT_OK(hnsw_create(io, "d", &small, &f), &f);
     w = writer(io, "d");
-    ASSERT_OK(hnsw_load(w, NULL, 0, v, 40, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(w, &(struct hnsw_rows){.vectors = v, .n = 40}, 1, NULL, &f), &f);
     ASSERT_OK(hnsw_publish(w, 1, 0, &f), &f);
     r = reader(io, "d", SEAM_LSN_MAX, false);
     ASSERT_OK(hnsw_search(r, &q, hits, &n, NULL, &f), &f);

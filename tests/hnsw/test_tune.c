@@ -26,7 +26,10 @@ static void test_tune_picks_the_cheapest_point_that_keeps_the_promise(void)
     struct seam_fault f = {0};
     const struct hnsw_tune_point *c;
 
-    ASSERT_OK(hnsw_tune_sweep(v, N, DIM, HNSW_L2, NULL, 0, &o, &r, &f), &f);
+    ASSERT_OK(hnsw_tune_sweep(
+                  &(struct hnsw_tune_data){.vectors = v, .n = N, .dim = DIM, .metric = HNSW_L2}, &o,
+                  &r, &f),
+              &f);
     ck_assert_uint_eq(r.n, N - 200);
     ck_assert_uint_ne(r.chosen, SIZE_MAX);
     c = &r.points[r.chosen];
@@ -43,7 +46,10 @@ static void test_tune_picks_the_cheapest_point_that_keeps_the_promise(void)
     seam_buf_free(&gp);
     hnsw_tune_result_free(&r);
     o.recall = 0;
-    ASSERT_STATUS(hnsw_tune_sweep(v, N, DIM, HNSW_L2, NULL, 0, &o, &r, NULL), SEAM_INVALID);
+    ASSERT_STATUS(hnsw_tune_sweep(
+                      &(struct hnsw_tune_data){.vectors = v, .n = N, .dim = DIM, .metric = HNSW_L2},
+                      &o, &r, NULL),
+                  SEAM_INVALID);
     free(v);
 }
 
@@ -58,16 +64,23 @@ static void test_check_passes_a_kept_promise_and_fails_a_broken_one(void)
     struct seam_fault f = {0};
     size_t n;
 
-    ASSERT_OK(hnsw_load(h, NULL, 0, v, N, 1, NULL, &f), &f);
+    ASSERT_OK(hnsw_load(h, &(struct hnsw_rows){.vectors = v, .n = N}, 1, NULL, &f), &f);
     ASSERT_OK(hnsw_tune_index(h, NULL, 0, &o, &r, &f), &f);
     n = hnsw_tune_points(&r, HNSW_F32, 16, 100, points);
     ck_assert_uint_gt(n, 2);
     ASSERT_OK(hnsw_pin(h, points, n, 0.97, &f), &f);
-    ASSERT_OK(hnsw_tune_check(h, NULL, 0, 200, 10, 0.97, 9, &c, &f), &f);
+    ASSERT_OK(
+        hnsw_tune_check(
+            h, &(struct hnsw_tune_ask){.samples = 200, .k = 10, .recall = 0.97, .seed = 9}, &c, &f),
+        &f);
     ck_assert_uint_eq(c.samples, 200);
     for (size_t i = 0; i < n; i++) points[i].ef = 1; /* a pin that promises what it cannot keep */
     ASSERT_OK(hnsw_pin(h, points, n, 0.97, &f), &f);
-    ASSERT_STATUS(hnsw_tune_check(h, NULL, 0, 200, 10, 0.999, 9, &c, &f), SEAM_DRIFT);
+    ASSERT_STATUS(hnsw_tune_check(
+                      h,
+                      &(struct hnsw_tune_ask){.samples = 200, .k = 10, .recall = 0.999, .seed = 9},
+                      &c, &f),
+                  SEAM_DRIFT);
     ck_assert_ptr_nonnull(strstr(f.why, "promised"));
     hnsw_tune_result_free(&r);
     hnsw_close(h);

@@ -97,25 +97,33 @@ static enum seam_status project_step(struct pipe *p, int at, int thread,
     return st;
 }
 
+/* Filters that follow each other are one condition: a row that one of them fails for and another takes out is out. */
 static enum seam_status filter_step(struct pipe *p, int at, int thread,
                                     const struct columnar_batch *b, const uint64_t *sel,
                                     struct seam_fault *f)
 {
-    struct pipe_thread *t = &p->threads[thread];
-    uint64_t narrow[COLUMNAR_VECTOR_WORDS];
-    enum seam_status st;
+    struct columnar_expr_state *eval = p->threads[thread].eval[at];
+    uint64_t narrow[COLUMNAR_VECTOR_WORDS], failed[COLUMNAR_VECTOR_WORDS] = {0};
+    enum seam_status st = SEAM_OK;
+    int end = at;
 
     memset(narrow, 0xff, sizeof narrow);
     if (sel != NULL) memcpy(narrow, sel, sizeof narrow);
-    columnar_expr_state_reset(t->eval[at]);
-    st = columnar_expr_filter(t->eval[at], p->steps[at].p->where, b, narrow, f);
+    for (; st == SEAM_OK && end < p->count && p->steps[end].p->kind == PLAN_FILTER; end++) {
+        columnar_expr_state_reset(eval);
+        st = columnar_expr_filter_failed(eval, p->steps[end].p->where, b, narrow, failed);
+    }
+    for (int k = at; st == SEAM_OK && k < end; k++)
+        st = columnar_expr_raise(eval, p->steps[k].p->where, b, narrow, failed, f);
+    if (st == SEAM_NOMEM)
+        return seam_fault_set(f, st, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a condition");
     if (st != SEAM_OK) return st;
     for (uint32_t i = b->rows; i < COLUMNAR_VECTOR_ROWS && (i & 63) != 0; i++)
         seam_bitset_clear(narrow, i);
     for (size_t w = seam_bitset_words(b->rows); w < COLUMNAR_VECTOR_WORDS; w++) narrow[w] = 0;
     if (seam_bitset_next(narrow, b->rows, 0) == b->rows) return SEAM_OK;
-    return feed(p, at + 1, thread, b,
-                columnar_sel_count(narrow, b->rows) == b->rows ? NULL : narrow, f);
+    return feed(p, end, thread, b, columnar_sel_count(narrow, b->rows) == b->rows ? NULL : narrow,
+                f);
 }
 
 static enum seam_status join_step(struct pipe *p, int at, int thread,

@@ -872,7 +872,7 @@ static void test_small_tables_joined(void)
 {
     static const size_t rows[TABLES] = {400, 60, 25};
 
-    ask_many("small", rows, test_scale(5), 400, true);
+    ask_many("small", rows, test_scale(4), 400, true);
     ck_assert_int_gt(in_passes, 0);
 }
 

@@ -150,9 +150,10 @@ void oltp_space_encode(struct oltp *db, const struct oltp_kept *kept, struct sea
     for (size_t i = 0; i < kept->retained_count; i++) checkpoint_put(out, &kept->retained[i]);
 }
 
-static enum seam_status space_decode(struct oltp *db, const struct seam_buf *blob, uint32_t pages,
-                                     struct seam_fault *f)
+static enum seam_status space_decode(struct oltp *db, const struct seam_buf *blob,
+                                     const struct oltp_checkpoint *c, struct seam_fault *f)
 {
+    uint32_t pages = c->pages;
     struct seam_reader r = seam_reader_of(blob->data, blob->size);
     struct oltp_pager *p = &db->pager;
     const uint8_t *bitmap;
@@ -171,7 +172,8 @@ static enum seam_status space_decode(struct oltp *db, const struct seam_buf *blo
         uint64_t page = seam_read_varint(&r), birth = seam_read_varint(&r),
                  death = seam_read_varint(&r);
 
-        if (r.bad || page < 2 || page >= pages || birth >= death ||
+        if (r.bad || page < 2 || page >= pages || birth >= death || death > c->epoch ||
+            (i > 0 && death < p->space.dead[i - 1].death) || /* they lie in that order */
             !(p->space.used[page / 64] >> (page % 64) & 1))
             goto damaged;
         p->space.dead[p->space.dead_count++] = (struct oltp_dead){(uint32_t)page, birth, death};
@@ -202,7 +204,7 @@ enum seam_status oltp_space_load(struct oltp *db, const struct oltp_checkpoint *
     free(db->blob_pages);
     db->blob_pages = NULL;
     st = oltp_blob_read(&db->pager, c->space, &blob, &db->blob_pages, &db->blob_count, f);
-    if (st == SEAM_OK) st = space_decode(db, &blob, c->pages, f);
+    if (st == SEAM_OK) st = space_decode(db, &blob, c, f);
     seam_buf_free(&blob);
     return st;
 }

@@ -88,23 +88,43 @@ size_t oltp_epochs_seen(struct oltp *db)
     return n;
 }
 
-/* Nothing seen before has gone away? Then what was still seen then still is. */
-static bool still_all_seen(const struct oltp *db, size_t n)
+/* The oldest epoch that was seen before and is not now; UINT64_MAX: all still are. */
+static uint64_t oldest_gone(const struct oltp *db, size_t n)
 {
     size_t k = 0;
 
     for (size_t i = 0; i < db->seen_before_count; i++) {
         while (k < n && db->seen[k] < db->seen_before[i]) k++;
-        if (k == n || db->seen[k] != db->seen_before[i]) return false;
+        if (k == n || db->seen[k] != db->seen_before[i]) return db->seen_before[i];
     }
-    return true;
+    return UINT64_MAX;
+}
+
+/* The first dead page that died after `epoch`. They lie in the order of their deaths, so that what an epoch held when it
+ * goes is at the end: a reader that was short has few pages to look at, however many an old snapshot keeps. */
+static size_t died_after(const struct oltp_space *s, uint64_t epoch, size_t end)
+{
+    size_t lo = 0, hi = end;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (s->dead[mid].death <= epoch)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
 }
 
 void oltp_dead_release(struct oltp *db)
 {
     size_t n = oltp_epochs_seen(db);
+    uint64_t gone = oldest_gone(db, n);
+    size_t from = gone == UINT64_MAX ? db->dead_scanned
+                                     : died_after(&db->pager.space, gone, db->dead_scanned);
 
-    oltp_space_release(&db->pager, still_all_seen(db, n) ? db->dead_scanned : 0, db->seen, n);
+    oltp_space_release(&db->pager, from, db->seen, n);
     db->dead_scanned = db->pager.space.dead_count;
     memcpy(db->seen_before, db->seen, n * sizeof *db->seen);
     db->seen_before_count = n;

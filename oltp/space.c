@@ -207,6 +207,8 @@ void oltp_space_kill(struct oltp_pager *p, uint32_t page, uint64_t birth, uint64
     uint32_t t;
 
     assert(p->space.dead_count < p->space.dead_cap && birth < death);
+    assert(p->space.dead_count == 0 || /* in the order of their deaths: epochs.c searches them */
+           p->space.dead[p->space.dead_count - 1].death <= death);
     p->space.dead[p->space.dead_count++] = (struct oltp_dead){page, birth, death};
     pthread_mutex_lock(&p->latch);
     t = atomic_load(&p->table[page]);

@@ -27,6 +27,7 @@ struct oltp {
     struct seam_fork_mark mark;
     struct seam_file *lock;
     struct oltp_shared *shared;
+    struct seam_file *pins;    /* DIR/shared, to claim and to ask for places */
     struct oltp_pin_slot *pin; /* read-only handles: their own */
     struct oltp_pager pager;
 

@@ -170,6 +170,7 @@ enum seam_status oltp_close(struct oltp *db, struct seam_fault *f)
         if (db->lock != NULL && !seam_forked(&db->mark)) atomic_store(&db->shared->writer_pid, 0);
         seam_io_unmap_shared(db->io, db->shared, SHARED_BYTES);
     }
+    seam_file_close(db->pins);
     seam_file_close(db->lock);
     if (db->own_wal) st = wal_close(db->wal, f);
     seam_buf_free(&db->txn.pending);
@@ -204,7 +205,9 @@ static enum seam_status map_shared(struct oltp *db, struct seam_fault *f)
         fresh != SHARED_MAGIC)
         return seam_fault_set(f, SEAM_CORRUPT, db->shared_path, 0,
                               "not a row store's shared page; remove it while nothing is open");
-    return SEAM_OK;
+    return db->pins != NULL
+               ? SEAM_OK
+               : seam_file_open(db->io, db->shared_path, SEAM_FILE_WRITE, &db->pins, f);
 }
 
 /* A reader makes no file. Where it can put no pin, it reads without one if nobody writes: then no page changes (a copy, read-only

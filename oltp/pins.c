@@ -3,12 +3,16 @@
  * A handle in another process (or a second one in this) reads the pages of one checkpoint. It writes that
  * checkpoint's epoch into a pin of DIR/shared, then reads the meta page again: if its checkpoint is still
  * listed, the writer will see the pin before it gives the pages away, because it looks at the pins only
- * after it has written a new meta page. Pins of dead processes are dropped by whoever sees them. */
+ * after it has written a new meta page. A pin is held by a lock of the kernel that belongs to the handle (place i of
+ * DIR/shared, seam_file_claim), not by a process's number: numbers are used again, and mean nothing in another namespace.
+ * A handle that dies, at whatever instruction, leaves no claim; its pin is dropped by whoever sees it. */
 #include "oltp/db.h"
 
 #include <stdio.h>
 
 #include "engine/base/thread.h"
+
+static_assert((int)OLTP_PINS_MAX <= (int)SEAM_CLAIMS_MAX, "a pin has a place to claim");
 
 static void pin_clear(struct oltp_pin_slot *p)
 {
@@ -17,35 +21,26 @@ static void pin_clear(struct oltp_pin_slot *p)
     atomic_store(&p->state, 0);
 }
 
-static bool pin_dead(struct oltp_pin_slot *p)
+/* A pin whose place nobody has claimed is of a handle that is gone. Whoever drops it claims the place for that moment, so
+ * that nobody takes it in between. */
+static bool pin_drop_dead(struct seam_file *file, struct oltp_pin_slot *pins, unsigned i)
 {
-    int64_t pid = atomic_load(&p->pid);
-
-    return atomic_load(&p->state) != 0 && pid != 0 && !seam_process_alive(pid);
-}
-
-/* Clears the pin of a process that is gone; one process does: another may take the pin in the same moment. True when
- * that was us. */
-static bool pin_drop_dead(struct oltp_pin_slot *p)
-{
-    int64_t pid = atomic_load(&p->pid);
-
-    if (!pin_dead(p)) return false;
-    /* Ours meanwhile, so that it is dropped by others should we end here. */
-    if (!atomic_compare_exchange_strong(&p->pid, &pid, seam_process_id())) return false;
-    pin_clear(p);
+    if (atomic_load(&pins[i].state) == 0 || seam_file_claimed(file, i)) return false;
+    if (seam_file_claim(file, i, NULL) != SEAM_OK) return false;
+    pin_clear(&pins[i]);
+    seam_file_unclaim(file, i);
     return true;
 }
 
 void oltp_pins_refresh(struct oltp *db)
 {
     db->pinned_count = 0;
-    for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
+    for (unsigned i = 0; i < OLTP_PINS_MAX; i++) {
         struct oltp_pin_slot *p = &db->shared->pins[i];
         uint64_t epoch;
 
         if (atomic_load(&p->state) == 0) continue;
-        if (pin_drop_dead(p)) {
+        if (pin_drop_dead(db->pins, db->shared->pins, i)) {
             SEAM_TRACE(db->trace, "oltp", "pin_dropped", SEAM_TI("pin", i));
             continue;
         }
@@ -56,18 +51,24 @@ void oltp_pins_refresh(struct oltp *db)
 
 enum seam_status oltp_pin_take(struct oltp *db, enum oltp_pin_kind kind, struct seam_fault *f)
 {
-    for (size_t i = 0; i < OLTP_PINS_MAX; i++) {
+    for (unsigned i = 0; i < OLTP_PINS_MAX; i++) {
         struct oltp_pin_slot *p = &db->shared->pins[i];
-        uint32_t free_ = 0;
+        struct seam_fault why = {0};
+        enum seam_status st = seam_file_claim(db->pins, i, &why);
 
-        (void)pin_drop_dead(p);
-        if (!atomic_compare_exchange_strong(&p->state, &free_, 1)) continue;
+        if (st == SEAM_CONFLICT) continue;
+        if (st != SEAM_OK) {
+            seam_fault_give(f, &why);
+            return st;
+        }
+        /* Ours from here on, whatever the one before left in it; should we end anywhere below, so does the claim. */
+        pin_clear(p);
         p->kind = kind;
         p->since_us = seam_clock_wall_us(db->clock);
         snprintf(p->holder, sizeof p->holder, "%s", db->o.holder != NULL ? db->o.holder : "reader");
         atomic_store(&p->lsn, 0);
-        atomic_store(&p->epoch, 0);
         atomic_store(&p->pid, seam_process_id());
+        atomic_store(&p->state, 1);
         db->pin = p;
         return SEAM_OK;
     }
@@ -77,7 +78,9 @@ enum seam_status oltp_pin_take(struct oltp *db, enum oltp_pin_kind kind, struct 
 
 void oltp_pin_give(struct oltp *db)
 {
-    if (db->pin != NULL) pin_clear(db->pin);
+    if (db->pin == NULL) return;
+    pin_clear(db->pin);
+    seam_file_unclaim(db->pins, (unsigned)(db->pin - db->shared->pins));
     db->pin = NULL;
 }
 
@@ -146,6 +149,7 @@ enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
     char path[SEAM_PATH_MAX_BYTES];
     struct oltp_shared *shared = NULL;
     struct pin_list l = {out, max, 0};
+    struct seam_file *claims = NULL;
     void *map = NULL;
     bool writable;
     enum seam_status st = seam_path_join(path, dir, "shared", f);
@@ -157,7 +161,8 @@ enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
     writable = seam_io_map_shared(io, path, SHARED_BYTES, SEAM_MAP_JOIN, &map, NULL) == SEAM_OK;
     if (!writable) (void)!seam_io_map_shared(io, path, SHARED_BYTES, SEAM_MAP_LOOK, &map, NULL);
     shared = map;
-    for (size_t i = 0; shared != NULL && i < OLTP_PINS_MAX; i++) {
+    writable = writable && seam_file_open(io, path, SEAM_FILE_WRITE, &claims, NULL) == SEAM_OK;
+    for (unsigned i = 0; shared != NULL && i < OLTP_PINS_MAX; i++) {
         struct oltp_pin_slot *p = &shared->pins[i];
         struct oltp_pin o = {.kind = (enum oltp_pin_kind)p->kind,
                              .pid = atomic_load(&p->pid),
@@ -168,17 +173,18 @@ enum seam_status oltp_pins(struct seam_io *io, const char *dir, struct oltp *db,
         if (atomic_load(&p->state) == 0 || o.pid == 0) continue;
         memcpy(o.holder, p->holder, sizeof o.holder);
         o.holder[sizeof o.holder - 1] = '\0';
-        o.alive = seam_process_alive(o.pid);
+        o.alive = !writable || seam_file_claimed(claims, i);
         if (db != NULL && !db->read_only) {
             pthread_mutex_lock(&db->writer_latch);
             o.page_bytes = pages_held_only_by(db, epoch) * OLTP_PAGE_SIZE;
             pthread_mutex_unlock(&db->writer_latch);
         }
         pin_add(&l, &o);
-        if (!o.alive && writable) (void)pin_drop_dead(p);
+        if (!o.alive) (void)pin_drop_dead(claims, shared->pins, i);
     }
     if (db != NULL && !db->read_only)
         pins_of_handle(db, db->wal != NULL ? wal_durable_lsn(db->wal) : SEAM_LSN_NONE, &l);
+    seam_file_close(claims);
     seam_io_unmap_shared(io, map, SHARED_BYTES);
     *count = l.count;
     return SEAM_OK;

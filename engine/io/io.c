@@ -254,6 +254,24 @@ bool seam_io_locked(struct seam_io *io, const char *path)
     return io->ops->locked(io, path);
 }
 
+enum seam_status seam_file_claim(struct seam_file *file, unsigned place, struct seam_fault *f)
+{
+    assert(place < SEAM_CLAIMS_MAX);
+    return file->io->ops->claim(file, place, true, f);
+}
+
+void seam_file_unclaim(struct seam_file *file, unsigned place)
+{
+    assert(place < SEAM_CLAIMS_MAX);
+    (void)file->io->ops->claim(file, place, false, NULL);
+}
+
+bool seam_file_claimed(struct seam_file *file, unsigned place)
+{
+    assert(place < SEAM_CLAIMS_MAX);
+    return file->io->ops->claimed(file, place);
+}
+
 /* ---- names ---- */
 
 enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to,

@@ -106,6 +106,15 @@ SEAM_MUST_USE enum seam_status seam_file_lock(struct seam_file *file, bool exclu
 /* Does any handle, in any process, hold the file's exclusive lock now? Asks without taking it. False where there is no
  * such file.                                                                                       */
 bool seam_io_locked(struct seam_io *io, const char *path);
+/* One of SEAM_CLAIMS_MAX places of a file that is open for writing, held by this handle (an OFD lock of one byte) until it is
+ * given back, closed, or the process dies: whoever dies leaves none, whatever number its process had. Independent of the
+ * lock above. SEAM_CONFLICT: another handle has it. */
+enum { SEAM_CLAIMS_MAX = 64 };
+SEAM_MUST_USE enum seam_status seam_file_claim(struct seam_file *file, unsigned place,
+                                               struct seam_fault *f);
+void seam_file_unclaim(struct seam_file *file, unsigned place);
+/* Has another handle, in any process, claimed it now? */
+bool seam_file_claimed(struct seam_file *file, unsigned place);
 
 /* ---- names ---- */
 SEAM_MUST_USE enum seam_status seam_io_rename(struct seam_io *io, const char *from, const char *to,
@@ -206,6 +215,8 @@ struct seam_io_ops {
     void (*unmap_shared)(struct seam_io *, void *, size_t);
     enum seam_status (*lock)(struct seam_file *, bool exclusive, struct seam_fault *);
     bool (*locked)(struct seam_io *, const char *);
+    enum seam_status (*claim)(struct seam_file *, unsigned place, bool take, struct seam_fault *);
+    bool (*claimed)(struct seam_file *, unsigned place);
     enum seam_status (*rename)(struct seam_io *, const char *, const char *, struct seam_fault *);
     enum seam_status (*unlink)(struct seam_io *, const char *, struct seam_fault *);
     enum seam_status (*mkdir)(struct seam_io *, const char *,

@@ -380,6 +380,42 @@ static bool posix_locked(struct seam_io *io, const char *path)
     return held;
 }
 
+/* One byte a place; no file is locked whole and by places. */
+static enum seam_status posix_claim(struct seam_file *file, unsigned place, bool take,
+                                    struct seam_fault *f)
+{
+#ifdef F_OFD_SETLK
+    struct flock one = {.l_type = take ? F_WRLCK : F_UNLCK,
+                        .l_whence = SEEK_SET,
+                        .l_start = (off_t)place,
+                        .l_len = 1};
+
+    if (fcntl(fd_of(file), F_OFD_SETLK, &one) == 0) return SEAM_OK;
+    if (errno == EAGAIN || errno == EACCES)
+        return seam_fault_set(f, SEAM_CONFLICT, file->path, place, "claimed by another handle");
+    return fail(f, file->path, place, "cannot claim a place");
+#else
+    (void)place;
+    (void)take;
+    return seam_fault_set(f, SEAM_UNSUPPORTED, file->path, SEAM_FAULT_NO_OFFSET,
+                          "this system has no locks that belong to a handle");
+#endif
+}
+
+static bool posix_claimed(struct seam_file *file, unsigned place)
+{
+#ifdef F_OFD_GETLK
+    struct flock one = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)place, .l_len = 1};
+
+    return fcntl(fd_of(file), F_OFD_GETLK, &one) != 0 || one.l_type != F_UNLCK;
+#else
+    (void)file;
+    (void)place;
+    return true;
+#endif
+}
+
 static enum seam_status posix_rename(struct seam_io *io, const char *from, const char *to,
                                      struct seam_fault *f)
 {
@@ -493,6 +529,8 @@ static const struct seam_io_ops posix_ops = {
     .unmap_shared = posix_unmap_shared,
     .lock = posix_lock,
     .locked = posix_locked,
+    .claim = posix_claim,
+    .claimed = posix_claimed,
     .rename = posix_rename,
     .unlink = posix_unlink,
     .mkdir = posix_mkdir,

@@ -225,6 +225,12 @@ static void unlock_handle(struct seam_io_sim *s, struct sim_file *h)
     h->lock = UNLOCKED;
 }
 
+static void unclaim_all(struct seam_io_sim *s, struct sim_file *h)
+{
+    for (size_t i = 0; h->life == s->life && i < SEAM_CLAIMS_MAX; i++)
+        if (h->node->claims[i] == h) h->node->claims[i] = NULL;
+}
+
 static void sim_close(struct seam_file *file)
 {
     struct sim_file *h = handle_of(file);
@@ -232,6 +238,7 @@ static void sim_close(struct seam_file *file)
 
     pthread_mutex_lock(&s->lock);
     unlock_handle(s, h);
+    unclaim_all(s, h);
     seam_sim_node_unref(&s->disk, h->node);
     pthread_mutex_unlock(&s->lock);
     free(h->file.path);
@@ -518,6 +525,35 @@ static bool sim_locked(struct seam_io *io, const char *given)
     return held;
 }
 
+static enum seam_status sim_claim(struct seam_file *file, unsigned place, bool take,
+                                  struct seam_fault *f)
+{
+    struct sim_file *h = handle_of(file);
+    struct seam_io_sim *s = sim_of(file->io);
+    const void **at = &h->node->claims[place];
+    enum seam_status st;
+
+    pthread_mutex_lock(&s->lock);
+    st = check_alive(s, h, f);
+    if (st == SEAM_OK && *at != NULL && *at != h)
+        st = seam_fault_set(f, SEAM_CONFLICT, file->path, place, "claimed by another handle");
+    if (st == SEAM_OK) *at = take ? h : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return st;
+}
+
+static bool sim_claimed(struct seam_file *file, unsigned place)
+{
+    struct sim_file *h = handle_of(file);
+    struct seam_io_sim *s = sim_of(file->io);
+    bool held;
+
+    pthread_mutex_lock(&s->lock);
+    held = h->node->claims[place] != NULL && h->node->claims[place] != h;
+    pthread_mutex_unlock(&s->lock);
+    return held;
+}
+
 /* ---- names ---- */
 
 static enum seam_status rename_locked(struct seam_io_sim *s, const char *from, const char *to,
@@ -737,6 +773,8 @@ static const struct seam_io_ops sim_ops = {
     .unmap_shared = sim_unmap_shared,
     .lock = sim_lock,
     .locked = sim_locked,
+    .claim = sim_claim,
+    .claimed = sim_claimed,
     .rename = sim_rename,
     .unlink = sim_unlink,
     .mkdir = sim_mkdir,
@@ -821,6 +859,7 @@ void seam_io_sim_kill(struct seam_io_sim *s)
     pthread_mutex_lock(&s->lock);
     for (struct seam_sim_node *n = s->disk.nodes; n != NULL; n = n->next) {
         n->lock_exclusive = false;
+        memset(n->claims, 0, sizeof n->claims);
         n->lock_shared = 0;
     }
     s->life++;

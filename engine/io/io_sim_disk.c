@@ -423,6 +423,7 @@ static bool cut_node(struct seam_sim_node *n, enum fate fate, struct seam_rng *r
     forget_changes(n);
     seam_sim_shared_detach(n);
     n->lock_exclusive = false;
+    memset(n->claims, 0, sizeof n->claims);
     n->lock_shared = 0;
     seam_buf_clear(&n->live);
     seam_buf_append(&n->live, n->durable.data, n->durable.size);

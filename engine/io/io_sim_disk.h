@@ -14,6 +14,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/rng.h"
+#include "engine/io/io.h"
 
 enum { SEAM_SIM_SECTOR = 512 };
 
@@ -40,6 +41,7 @@ struct seam_sim_node {
     struct seam_sim_shared *shared;
     unsigned lock_shared;
     bool lock_exclusive;
+    const void *claims[SEAM_CLAIMS_MAX]; /* the handle that has the place */
 };
 
 struct seam_sim_name {

@@ -93,7 +93,7 @@ static seam_lsn_t append_transaction(struct wal *w, uint64_t txn, uint64_t rows,
         append(w, WAL_CHANGE_ROW, b, &at);
     }
     wal_change_put_commit(
-        b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0});
+        b, &(struct wal_change_commit){txn, 1700000000000000 + (int64_t)txn, rows, 0, 0});
     append(w, WAL_CHANGE_COMMIT, b, &at);
     return at.end;
 }

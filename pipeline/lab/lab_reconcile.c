@@ -214,15 +214,15 @@ static enum seam_status drift(struct lab_shop *s, struct reconcile_report *r, st
         st = lab_shop_put(s, "customers", "{\"customer_id\":1,\"name\":\"Ana\"}", &lsn, f);
     if (st == SEAM_OK) st = lab_shop_catch_up(s, sinks, SEAM_ARRAY_LEN(sinks), f);
     if (st == SEAM_OK) st = compare(s, r, f);
-    seam_buf_printf(&s->l->story,
-                    "Behind everyone's back silver %s. Every checksum is right and every "
-                    "file is whole: only a comparison can tell. The sums of everything "
-                    "differ, so the sixteen below are compared; of those that differ the "
-                    "sixteen below; and so on, until single leaves are left.",
-                    s->l->in.row != NULL
-                        ? "gets the row you gave"
-                        : "loses one customer, gets another name for a second and an "
-                          "invented third");
+    seam_buf_printf(
+        &s->l->story,
+        "A fault is planted: behind everyone's back silver %s. Every checksum is right and every "
+        "file is whole: only a comparison can tell. The sums of everything "
+        "differ, so the sixteen below are compared; of those that differ the "
+        "sixteen below; and so on, until single leaves are left.",
+        s->l->in.row != NULL ? "gets the row you gave"
+                             : "loses one customer, gets another name for a second and an "
+                               "invented third");
     if (st == SEAM_OK) st = lab_step(s->l, "Drift: digests bisect to it", f);
     if (st != SEAM_OK || of_customers(r) == NULL) return st;
     draw_rows(s->l, of_customers(r));

@@ -244,6 +244,7 @@ static enum seam_status ship_large(struct relay *r, const struct stream_transact
         if (st == SEAM_OK && stream_unflushed_bytes(r->stream) >= FLUSH_BYTES)
             st = stream_flush(r->stream, f);
     }
+    assert(st != SEAM_OK || seq == t->total);
     return st == SEAM_OK ? stream_end(r->stream, f) : st;
 }
 
@@ -270,6 +271,9 @@ static enum seam_status committed(struct relay *r, const struct wal_record *rec,
             return malformed(r, rec->start, "the stream's last transaction is not the log's", f);
         t.seq = r->tail.open_seq;
     }
+    assert(t.lsn > r->lsn); /* a commit is shipped once: the stream's LSNs rise */
+    assert(t.seq < t.total);
+    /* Killed from here on, the stream's tail holds part of it (tail.open tells how much), or all of it. */
     if (r->large || t.seq > 0)
         st = ship_large(r, &t, end, f);
     else
@@ -318,7 +322,8 @@ static enum seam_status sync_now(struct relay *r, bool with_slot, struct seam_fa
     if (st != SEAM_OK || !(with_slot || synced - r->slot_lsn >= SLOT_EVERY_BYTES ||
                            now - r->slot_ns >= SLOT_EVERY_US * 1000ull))
         return st;
-    /* A position that is durable in the stream need never be read in the log again. */
+    /* A position that is durable in the stream need never be read in the log again. Never the other way round: killed before
+     * the slot moves, the log keeps more than is needed; moved before the sync, it could recycle what the stream lost. */
     st = wal_slot_advance(r->slot, synced, f);
     r->slot_lsn = synced;
     r->slot_ns = now;

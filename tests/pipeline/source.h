@@ -109,7 +109,7 @@ static void source_append(const struct source *s, struct wal *w, uint64_t k, sea
         }
     } else {
         wal_change_put_commit(
-            &b, &(struct wal_change_commit){k, (int64_t)(1000000 + k * 10), changes, 0});
+            &b, &(struct wal_change_commit){k, (int64_t)(1000000 + k * 10), changes, 0, 0});
         source_put(w, WAL_CHANGE_COMMIT, &b, &at);
         *lsn = at.end;
     }

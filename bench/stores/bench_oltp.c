@@ -2,7 +2,7 @@
  *
  * Every store runs the workloads of bench/peers/oltp_work.h; where two stores read the same rows, their
  * checksums must be equal. Ours writes the full logical log (rows before and after) all the while.
- *   --only WORD    one workload: load random commit relaxed read ycsb recovery large
+ *   --only WORD    one workload: load random commit relaxed read readers ycsb recovery large
  *   --large        only that: ten times the rows through a tenth of the memory (--full ends with it)
  *   --peers LIST   names, comma-separated; "none" */
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 #include "bench/common/bench.h"
 #include "bench/peers/oltp_work.h"
+#include "engine/base/rng.h"
 #include "engine/values/key.h"
 #include "oltp/oltp.h"
 
@@ -686,6 +687,84 @@ static void large(uint64_t n)
     put_row("size after key-order load", "size", "MB", n, 1, &size, NULL, 0, 0, 0, true);
 }
 
+/* ---- readers that end beside a writer -------------------------------------------------------------- */
+
+/* Seconds of `commits` single-row commits, at each of which `readers` snapshots begin before and end after. */
+static double commits_beside(struct oltp *db, uint32_t table, uint64_t n, uint64_t commits,
+                             int readers, struct seam_rng *r)
+{
+    static char pad[KV_VALUE];
+    struct seam_fault f = {0};
+    uint64_t began = seam_clock_mono_ns(seam_clock_real());
+
+    for (uint64_t i = 0; i < commits; i++) {
+        struct oltp_txn *t = NULL, *held[2] = {NULL};
+        struct seam_value v[2] = {seam_v_int((int64_t)seam_rng_below(r, n)),
+                                  seam_v_text(pad, sizeof pad)};
+
+        for (int k = 0; k < readers; k++)
+            bench_need(oltp_read_begin(db, &held[k], &f), &f, "a snapshot");
+        bench_need(oltp_write_begin(db, &t, &f), &f, "begin");
+        bench_need(oltp_put(t, table, v, &f), &f, "put");
+        bench_need(oltp_commit(t, OLTP_DEFERRED, NULL, &f), &f, "commit");
+        for (int k = 0; k < readers; k++) oltp_end(held[k]);
+    }
+    return (double)(seam_clock_mono_ns(seam_clock_real()) - began) / 1e9;
+}
+
+/* An old snapshot holds every page that was replaced since; two readers end at each commit. One thread, so that what they
+ * cost the writer is not the cores they run on; slices with and without them take turns. */
+static void readers(uint64_t n, uint64_t commits, int rounds)
+{
+    static const char json[] =
+        "{\"table\":\"t\",\"version\":1,\"key\":[\"k\"],\"columns\":["
+        "{\"name\":\"k\",\"type\":\"int64\"},{\"name\":\"v\",\"type\":\"text\"}]}";
+    char dir[800];
+    struct oltp_options o = {.cache_bytes = (size_t)cache_mb << 20,
+                             .checkpoint_log_bytes = UINT64_MAX};
+    struct oltp *db = NULL;
+    struct oltp_txn *t = NULL, *old = NULL;
+    struct oltp_stats s;
+    struct seam_rng r;
+    struct seam_fault f = {0};
+    double ratio[BENCH_ROUNDS_MAX];
+    uint32_t table = 0;
+    struct bench_row row = {.workload =
+                                "commits, relaxed; an old snapshot, two readers end at each",
+                            .metric = "rate / rate without readers",
+                            .unit = "ratio",
+                            .n = n,
+                            .threads = 1};
+
+    seam_rng_seed(&r, 1);
+    snprintf(dir, sizeof dir, "%s/readers", bench_scratch(bench));
+    bench_need(oltp_open(seam_io_posix(), dir, &o, &db, &f), &f, dir);
+    bench_need(oltp_write_begin(db, &t, &f), &f, "begin");
+    bench_need(oltp_create_table_json(t, json, sizeof json - 1, &table, &f), &f, "table");
+    bench_need(oltp_commit(t, OLTP_DEFERRED, NULL, &f), &f, "commit");
+    (void)commits_beside(db, table, n, n, 0, &r);
+    bench_need(oltp_checkpoint(db, &f), &f, "checkpoint");
+    bench_need(oltp_read_begin(db, &old, &f), &f, "the old snapshot");
+    (void)commits_beside(db, table, n, n, 0, &r); /* now most pages are dead, and held */
+    for (int i = 0; i < rounds; i++) {
+        double without = commits_beside(db, table, n, commits, 0, &r);
+
+        ratio[i] = without / commits_beside(db, table, n, commits, 2, &r);
+    }
+    oltp_stats(db, &s);
+    row.ours = bench_stat_of(ratio, rounds);
+    row.limit = 1;
+    row.target = 0.95;
+    bench_row(bench, &row);
+    row.metric = "pages held by the snapshot";
+    row.unit = "pages";
+    row.ours = bench_value((double)s.pending_pages);
+    row.limit = row.target = 0;
+    bench_row(bench, &row);
+    oltp_end(old);
+    bench_need(oltp_close(db, &f), &f, "close");
+}
+
 int main(int argc, char **argv)
 {
     struct bench b;
@@ -693,7 +772,7 @@ int main(int argc, char **argv)
     bool large_only = false;
     const struct seam_opt extra[] = {
         {"only", 0, SEAM_OPT_STRING, "WORD",
-         "one workload: load random commit relaxed read ycsb recovery large", &only},
+         "one workload: load random commit relaxed read readers ycsb recovery large", &only},
         {"large", 0, SEAM_OPT_FLAG, NULL,
          "ten times the rows through a tenth of the memory, only that", &large_only},
         {"cache", 0, SEAM_OPT_INT, "MB", "page cache of every store [1024]", &cache_mb},
@@ -720,6 +799,7 @@ int main(int argc, char **argv)
     if (WANTED("read")) reads(n, b.quick ? 200000 : 500000, rounds);
     if (WANTED("commit")) commits(n, b.quick ? 0.3 : 2, b.quick ? 2 : 3, false);
     if (WANTED("relaxed")) commits(n, b.quick ? 0.3 : 2, b.quick ? 2 : 3, true);
+    if (WANTED("readers")) readers(n, b.quick ? 20000 : 100000, b.quick ? 5 : 15);
     if (WANTED("ycsb")) ycsb(n, b.quick ? 0.2 : 2, b.quick ? 2 : 3);
     if (WANTED("recovery")) {
         recovery(n);

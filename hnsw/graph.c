@@ -250,6 +250,7 @@ uint32_t hnsw_graph_append(struct hnsw *h, uint64_t key, seam_lsn_t birth, unsig
     if (has_vecs(h)) memcpy(vec_at(h, id), vec, h->vecs.stride);
     if (h->quant.trained && h->codes.stride != 0) hnsw_quant_encode(h, vec, code_at(h, id));
     mark_dirty(h, id);
+    /* Last, and released: a search that can count the node finds its vector, code and empty lists there. */
     __atomic_store_n(&h->count, id + 1, __ATOMIC_RELEASE);
     return id;
 }
@@ -261,6 +262,7 @@ void hnsw_graph_kill(struct hnsw *h, uint32_t node, seam_lsn_t lsn)
     assert(h->dead < h->count);
 
     assert(n->death == SEAM_LSN_MAX);
+    /* Relaxed: a search under way may still return it, as one that began a moment earlier would have. */
     __atomic_store_n(&n->death, lsn, __ATOMIC_RELAXED);
     __atomic_add_fetch(&h->dead, 1, __ATOMIC_RELAXED);
 }

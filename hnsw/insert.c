@@ -223,7 +223,7 @@ enum seam_status hnsw_link_node(struct hnsw *h, uint32_t node, struct hnsw_scrat
             if (l == 0) break;
         }
     }
-    if (raises) {
+    if (raises) { /* only now: a search that enters here must find its way down */
         __atomic_store_n(&h->entry, me, __ATOMIC_RELEASE);
         pthread_mutex_unlock(&h->entry_lock);
     }

@@ -245,6 +245,8 @@ enum seam_status hnsw_store_write_base(struct hnsw *h, struct seam_fault *f)
     assert(h->writer);
     assert(h->entry == ENTRY_NONE || (uint32_t)h->entry < h->count);
 
+    /* A crash before the manifest leaves a base and a journal that nobody names; the next ones of this number
+     * are written over them. After it, at worst the old files stay behind. */
     if (st == SEAM_OK) st = hnsw_base_write(h, s->io, path, seq, &size, f);
     if (st == SEAM_OK) st = journal_create(s, seq, &journal, f); /* syncs the folder for both */
     if (st == SEAM_OK) st = publish_state(h, seq, seq, f);
@@ -645,6 +647,8 @@ static enum seam_status publish_batch(struct hnsw *h, seam_lsn_t applied_lsn, in
     assert(s->journal != NULL);
 
     if (st != SEAM_OK) return st;
+    /* A crash in the write or before the sync leaves a torn batch: readers end before it, the next writer cuts
+     * it off. No manifest changes, so nothing names a batch that is not whole. */
     st = seam_file_write(s->journal, s->journal_size, s->batch.data, s->batch.size, f);
     if (st == SEAM_OK) st = seam_file_datasync(s->journal, f);
     if (st != SEAM_OK) {

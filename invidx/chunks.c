@@ -25,6 +25,7 @@ enum seam_status invidx_segment_touch_slow(struct invidx_segment *s, size_t firs
         if (seam_crc32c(0, s->map + s->run_from + at, n) != seam_get_u32(s->chunk_crcs + 4 * i))
             return invidx_segment_damaged(s, s->map + s->run_from + at,
                                           "checksum of a 64 KiB chunk differs", f);
+        /* Released: who sees the flag sees bytes that were summed. Two readers may sum one chunk; both store 1. */
         __atomic_store_n(&s->checked[i], 1, __ATOMIC_RELEASE);
     }
     return SEAM_OK;

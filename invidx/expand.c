@@ -159,21 +159,21 @@ static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_quer
                    : add(q, found, it->text, it->len, edits, live, f);
 }
 
-enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text, size_t n,
-                                      bool surface, struct invidx_expansion **out, size_t *count,
+enum seam_status invidx_expand_prefix(struct invidx_query *q, const struct invidx_pattern *p,
+                                      struct invidx_expansion **out, size_t *count,
                                       struct seam_fault *f)
 {
     struct invidx_found found = {0};
     struct invidx_lexicon *x = malloc(sizeof *x);
     enum seam_status st = x == NULL ? no_memory(f) : SEAM_OK;
-    assert(n <= INVIDX_TERM_MAX);
+    assert(p->n <= INVIDX_TERM_MAX);
     assert(out != NULL && count != NULL);
 
     for (size_t i = 0; st == SEAM_OK && i < q->reader->seg_count; i++) {
-        st = lexicon_seek(x, &q->reader->segs[i], text, n, f);
+        st = lexicon_seek(x, &q->reader->segs[i], p->text, p->n, f);
         while (st == SEAM_OK && (st = lexicon_next(x, f)) == SEAM_OK &&
-               begins(x->text, x->len, text, n))
-            st = lexicon_add(x, q, &found, surface, 0, f);
+               begins(x->text, x->len, p->text, p->n))
+            st = lexicon_add(x, q, &found, p->surface, 0, f);
         if (st == SEAM_END) st = SEAM_OK;
     }
     if (st == SEAM_OK) st = settle(q, &found, out, count, f);
@@ -283,9 +283,9 @@ static enum seam_status fuzzy_segment(struct invidx_query *q, struct automaton *
     return st == SEAM_END ? SEAM_OK : st;
 }
 
-enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, size_t n,
-                                     uint32_t edits, bool surface, struct invidx_expansion **out,
-                                     size_t *count, struct seam_fault *f)
+enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const struct invidx_pattern *p,
+                                     struct invidx_expansion **out, size_t *count,
+                                     struct seam_fault *f)
 {
     struct invidx_found found = {0};
     struct automaton *a = malloc(sizeof *a);
@@ -293,9 +293,9 @@ enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text, s
     enum seam_status st = a == NULL || x == NULL ? no_memory(f) : SEAM_OK;
 
     assert(out != NULL);
-    if (a != NULL) automaton_init(a, text, (uint32_t)n, edits);
+    if (a != NULL) automaton_init(a, p->text, (uint32_t)p->n, p->edits);
     for (size_t i = 0; st == SEAM_OK && i < q->reader->seg_count; i++)
-        st = fuzzy_segment(q, a, x, &q->reader->segs[i], surface, &found, f);
+        st = fuzzy_segment(q, a, x, &q->reader->segs[i], p->surface, &found, f);
     if (st == SEAM_OK) st = settle(q, &found, out, count, f);
     free(found.v);
     free(a);

@@ -232,9 +232,13 @@ static struct invidx_plan_node *plan_pattern(struct builder *b, const struct inv
     assert(n->kind == NODE_PREFIX || n->kind == NODE_FUZZY);
 
     if (any == NULL) return NULL;
-    b->st = n->kind == NODE_PREFIX
-                ? invidx_expand_prefix(b->p->q, n->text, n->len, false, &e, &count, b->f)
-                : invidx_expand_fuzzy(b->p->q, n->text, n->len, n->slop, false, &e, &count, b->f);
+    b->st =
+        n->kind == NODE_PREFIX
+            ? invidx_expand_prefix(b->p->q, &(struct invidx_pattern){.text = n->text, .n = n->len},
+                                   &e, &count, b->f)
+            : invidx_expand_fuzzy(
+                  b->p->q, &(struct invidx_pattern){.text = n->text, .n = n->len, .edits = n->slop},
+                  &e, &count, b->f);
     for (size_t i = 0; b->st == SEAM_OK && i < count;) {
         size_t j = i;
         struct invidx_leaf *l;

@@ -68,14 +68,22 @@ struct invidx_expansion {
     uint32_t len, edits;
     uint64_t df;
 };
-/* The words that begin with, or are within edits of, `text`: by edits, then most frequent. surface: the words
- * themselves; else the terms they became. df is of live documents. *out lives in the run arena.        */
-SEAM_MUST_USE enum seam_status invidx_expand_prefix(struct invidx_query *q, const char *text,
-                                                    size_t n, bool surface,
+/* What words are looked for. surface: the words themselves; else the terms they became.              */
+struct invidx_pattern {
+    const char *text;
+    size_t n;
+    uint32_t edits; /* fuzzy only: 1 or 2 */
+    bool surface;
+};
+
+/* The words that begin with, or are within edits of, the text: by edits, then most frequent. df is of live
+ * documents. *out lives in the run arena.                                                              */
+SEAM_MUST_USE enum seam_status invidx_expand_prefix(struct invidx_query *q,
+                                                    const struct invidx_pattern *p,
                                                     struct invidx_expansion **out, size_t *count,
                                                     struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const char *text,
-                                                   size_t n, uint32_t edits, bool surface,
+SEAM_MUST_USE enum seam_status invidx_expand_fuzzy(struct invidx_query *q,
+                                                   const struct invidx_pattern *p,
                                                    struct invidx_expansion **out, size_t *count,
                                                    struct seam_fault *f);
 

@@ -42,11 +42,19 @@ static void check_phrase(struct invidx_exec *x, const struct invidx_shape *s,
         x->total += invidx_prune_passes(x, s, doc);
 }
 
+/* What two loaded blocks have in common: posting first + ia[k] of the leading word is posting ib[k] of the other. */
+struct pairs {
+    uint32_t lead, first;
+    const uint32_t *ia, *ib;
+    size_t n;
+};
+
 /* Documents that both loaded blocks have: those whose best possible score is enough are read.            */
 static void check_pairs(struct invidx_exec *x, const struct invidx_shape *s,
-                        const struct invidx_leaf *l, uint32_t lead, uint32_t first,
-                        const uint32_t *ia, const uint32_t *ib, size_t n)
+                        const struct invidx_leaf *l, const struct pairs *w)
 {
+    const uint32_t lead = w->lead, first = w->first, *ia = w->ia, *ib = w->ib;
+    const size_t n = w->n;
     struct invidx_cursor *c = x->cursors[l->number];
     struct invidx_postings *p = c[lead].p, *o = c[1 - lead].p;
     uint32_t docs[PFOR_BLOCK + 16], tf[PFOR_BLOCK + 16], index[PFOR_BLOCK + 16], at[2];
@@ -102,7 +110,7 @@ static void run_pair(struct invidx_exec *x, const struct invidx_shape *s,
             last = o->docs[o->n - 1];
             while (upto < p->n && p->docs[upto] <= last) upto++;
             n = invidx_intersect(p->docs + i, upto - i, o->docs, &from, ia, ib);
-            check_pairs(x, s, l, lead, i, ia, ib, n);
+            check_pairs(x, s, l, &(struct pairs){lead, i, ia, ib, n});
             assert(upto > i);
             i = upto;
         }

@@ -281,6 +281,7 @@ done:
 struct invidx_segment *invidx_segment_ref(struct invidx_segment *s)
 {
     assert(__atomic_load_n(&s->refs, __ATOMIC_RELAXED) > 0);
+    /* Relaxed: whoever takes another reference holds one already, so the segment cannot go meanwhile. */
     __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
     return s;
 }

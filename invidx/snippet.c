@@ -69,9 +69,17 @@ static size_t char_start(const char *s, size_t at)
     return at;
 }
 
-static void write(const char *text, size_t n, size_t from, size_t to, const struct hit *h,
-                  size_t hits, const struct invidx_snippet_options *o, struct seam_buf *out)
+/* A stretch of a text. */
+struct stretch {
+    const char *text;
+    size_t n, from, to;
+};
+
+static void write(const struct stretch *w, const struct hit *h, size_t hits,
+                  const struct invidx_snippet_options *o, struct seam_buf *out)
 {
+    const char *text = w->text;
+    const size_t n = w->n, from = w->from, to = w->to;
     size_t at = from;
 
     if (from > 0) seam_buf_str(out, o->ellipsis);
@@ -161,7 +169,7 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
     if (to == from && n > from)
         to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
     assert(from <= to && to <= n);
-    write(text, n, from, to, h, hits, &o, out);
+    write(&(struct stretch){text, n, from, to}, h, hits, &o, out);
     return seam_buf_ok(out) ? SEAM_OK
                             : seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
                                              "no memory for a snippet");

@@ -42,7 +42,9 @@ enum seam_status invidx_complete(struct invidx_reader *r, const char *prefix, si
 
     *count = 0;
     if (st == SEAM_OK && first_word(r, prefix, n, &q->token))
-        st = invidx_expand_prefix(q, q->token.text, q->token.len, true, &e, &found, f);
+        st = invidx_expand_prefix(
+            q, &(struct invidx_pattern){.text = q->token.text, .n = q->token.len, .surface = true},
+            &e, &found, f);
     if (st == SEAM_OK) *count = give(e, found, out, max);
     invidx_query_free(q);
     return st;
@@ -59,7 +61,11 @@ static enum seam_status suggest(struct invidx_query *q, const struct invidx_toke
 
     *count = 0;
     if (invidx_analyzer_is_code(t->text, t->len) || t->len < 3) return SEAM_OK;
-    st = invidx_expand_fuzzy(q, t->text, t->len, t->len < 5 ? 1 : 2, true, &e, &found, f);
+    st = invidx_expand_fuzzy(
+        q,
+        &(struct invidx_pattern){
+            .text = t->text, .n = t->len, .edits = t->len < 5 ? 1 : 2, .surface = true},
+        &e, &found, f);
     if (st == SEAM_OK) *count = give(e, found, out, max);
     return st;
 }

@@ -489,6 +489,7 @@ enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t app
                 w->segs[i].seg->id, w->segs[i].seg->size, w->segs[i].seg->docs};
     invidx_store_encode(&state, &m.payload);
     st = seam_buf_check(&m.payload, f, "the list of segments");
+    /* A crash here leaves segments and tombstones that no manifest names: the next vacuum takes them away. */
     if (st == SEAM_OK && w->new_names)
         st = seam_io_sync_dir(w->io, w->dir, f); /* before a manifest names them */
     if (st == SEAM_OK) st = seam_manifest_publish(w->io, w->dir, &m, f);

@@ -298,11 +298,17 @@ static enum seam_status rank_pool(const struct compare_pool *p, const struct com
         struct hybrid_options whole = v->options;
 
         whole.depth = p->count;
-        st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){p->feedback, p->count}, NULL,
-                         NULL, &fused, n, NULL);
+        st =
+            hybrid_fuse(&whole, weight,
+                        &(struct hybrid_sides){
+                            .words = words, .meaning = (struct hybrid_list){p->feedback, p->count}},
+                        &fused, n, NULL);
     } else {
-        st = hybrid_fuse(&v->options, weight, words, meaning, pool_score, (void *)p, &fused, n,
-                         NULL);
+        st = hybrid_fuse(
+            &v->options, weight,
+            &(struct hybrid_sides){
+                .words = words, .meaning = meaning, .complete = pool_score, .ctx = (void *)p},
+            &fused, n, NULL);
     }
     for (size_t i = 0; st == SEAM_OK && i < *n; i++) ids[i] = fused[i].id;
     free(fused);

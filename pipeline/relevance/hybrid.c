@@ -287,10 +287,10 @@ static void fuse(struct union_of *u, const struct hybrid_options *o,
 }
 
 enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight,
-                             struct hybrid_list words, struct hybrid_list meaning,
-                             hybrid_score_fn *complete, void *ctx, struct hybrid_hit **out,
+                             const struct hybrid_sides *sides, struct hybrid_hit **out,
                              size_t *count, struct seam_fault *f)
 {
+    const struct hybrid_list words = sides->words, meaning = sides->meaning;
     struct union_of u = {0};
     double weights[SIDE_COUNT];
     uint32_t n[SIDE_COUNT];
@@ -316,7 +316,7 @@ enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight,
     n[SIDE_MEANING] = add_side(&u, meaning, depth, SIDE_MEANING);
     weights[SIDE_WORDS] = 1.0 - weight;
     weights[SIDE_MEANING] = weight;
-    fuse(&u, o, weights, n, complete, ctx);
+    fuse(&u, o, weights, n, sides->complete, sides->ctx);
     free(u.slots);
     assert(u.count <= most);
     *out = u.hits;

@@ -113,12 +113,19 @@ void hybrid_rescored(const struct hybrid_hit *hits, const double *scores, size_t
 /* Score of a document that one side found and the other did not reach; false = it has none.       */
 typedef bool hybrid_score_fn(void *ctx, enum hybrid_side_name side, uint64_t id, double *score);
 
+/* What the two sides found. */
+struct hybrid_sides {
+    struct hybrid_list words, meaning;
+    hybrid_score_fn
+        *complete; /* NULL: a missing side contributes nothing (RRF) or its list's least normalised
+                                * score, floored at 0 (convex) */
+    void *ctx;     /* of complete */
+};
+
 /* Every fused hit, best first: *out (malloc'ed, free with free()), *count. `weight` < 0 means the
- * options' own. `complete` may be NULL: a missing side then contributes nothing (RRF) or its list's
- * least normalised score, floored at 0 (convex). SEAM_NOMEM, SEAM_INVALID (weights outside 0..1).      */
+ * options' own. SEAM_NOMEM, SEAM_INVALID (weights outside 0..1).                                       */
 SEAM_MUST_USE enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight,
-                                           struct hybrid_list words, struct hybrid_list meaning,
-                                           hybrid_score_fn *complete, void *ctx,
+                                           const struct hybrid_sides *sides,
                                            struct hybrid_hit **out, size_t *count,
                                            struct seam_fault *f);
 

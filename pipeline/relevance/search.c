@@ -381,8 +381,10 @@ static enum seam_status fuse_feedback(struct search *s, const struct hybrid_opti
     whole.depth = *count; /* every candidate has its score */
     if (st == SEAM_OK) {
         hybrid_rescored(*fused, scores, *count, items);
-        st = hybrid_fuse(&whole, weight, words, (struct hybrid_list){items, *count}, NULL, NULL,
-                         &again, &n, f);
+        st = hybrid_fuse(
+            &whole, weight,
+            &(struct hybrid_sides){.words = words, .meaning = (struct hybrid_list){items, *count}},
+            &again, &n, f);
     }
     free(scores);
     free(items);
@@ -405,8 +407,11 @@ static enum seam_status fuse_page(struct search *s, const struct search_request 
 
     out->feedback = o->feedback_docs > 0 && !out->words_only && words.count > 0 &&
                     out->features.coverage >= o->feedback_coverage;
-    st = hybrid_fuse(o, out->feedback ? o->feedback_weight : out->weight, words, meaning,
-                     complete_meaning, &c, &fused, &count, f);
+    st = hybrid_fuse(
+        o, out->feedback ? o->feedback_weight : out->weight,
+        &(struct hybrid_sides){
+            .words = words, .meaning = meaning, .complete = complete_meaning, .ctx = &c},
+        &fused, &count, f);
     if (st == SEAM_OK && out->feedback)
         st = fuse_feedback(s, o, out->weight, o->feedback_coverage * out->features.ceiling, words,
                            &fused, &count, f);

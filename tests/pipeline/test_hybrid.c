@@ -19,7 +19,8 @@ static struct hybrid_hit *fuse(const struct hybrid_options *o, double weight, si
     struct hybrid_hit *hits = NULL;
     struct seam_fault f = {0};
 
-    ASSERT_OK(hybrid_fuse(o, weight, W, M, NULL, NULL, &hits, n, &f), &f);
+    ASSERT_OK(
+        hybrid_fuse(o, weight, &(struct hybrid_sides){.words = W, .meaning = M}, &hits, n, &f), &f);
     return hits;
 }
 
@@ -112,7 +113,11 @@ static void test_a_missing_side_is_completed(void)
     int asked = 0;
     size_t n;
 
-    ASSERT_OK(hybrid_fuse(&o, 0.5, W, M, complete, &asked, &h, &n, &f), &f);
+    ASSERT_OK(hybrid_fuse(&o, 0.5,
+                          &(struct hybrid_sides){
+                              .words = W, .meaning = M, .complete = complete, .ctx = &asked},
+                          &h, &n, &f),
+              &f);
     ck_assert_int_eq(asked, 2);
     NEAR(find(h, n, 30)->score, 0.5 * 0.5 + 0.5 * 0.5);
     ck_assert(find(h, n, 30)->completed[SIDE_MEANING]);
@@ -155,21 +160,32 @@ static void test_edges(void)
     struct seam_fault f = {0};
     size_t n = 9;
 
-    ASSERT_OK(hybrid_fuse(&o, 0.5, none, none, NULL, NULL, &h, &n, &f), &f);
+    ASSERT_OK(
+        hybrid_fuse(&o, 0.5, &(struct hybrid_sides){.words = none, .meaning = none}, &h, &n, &f),
+        &f);
     ck_assert_uint_eq(n, 0);
     free(h);
     h = NULL;
     o.norm = HYBRID_NORM_MINMAX; /* one hit is the best there is, not the worst */
-    ASSERT_OK(hybrid_fuse(&o, 0.5, (struct hybrid_list){one, 1}, none, NULL, NULL, &h, &n, &f), &f);
+    ASSERT_OK(
+        hybrid_fuse(&o, 0.5,
+                    &(struct hybrid_sides){.words = (struct hybrid_list){one, 1}, .meaning = none},
+                    &h, &n, &f),
+        &f);
     NEAR(h[0].score, 0.5);
     free(h);
     h = NULL;
-    ASSERT_OK(hybrid_fuse(&o, 0.5, (struct hybrid_list){equal, 2}, none, NULL, NULL, &h, &n, &f),
+    ASSERT_OK(hybrid_fuse(
+                  &o, 0.5,
+                  &(struct hybrid_sides){.words = (struct hybrid_list){equal, 2}, .meaning = none},
+                  &h, &n, &f),
               &f);
     ck_assert_uint_eq(h[0].id, 4);
     NEAR(h[0].score, h[1].score);
     free(h);
-    ASSERT_STATUS(hybrid_fuse(&o, 1.5, none, none, NULL, NULL, &h, &n, &f), SEAM_INVALID);
+    ASSERT_STATUS(
+        hybrid_fuse(&o, 1.5, &(struct hybrid_sides){.words = none, .meaning = none}, &h, &n, &f),
+        SEAM_INVALID);
     ck_assert_uint_eq(o.depth > 0, 1);
     ck_assert_str_ne(hybrid_defaults_version(), "");
 }
@@ -191,8 +207,10 @@ static void test_rrf_equals_the_formula_on_random_lists(void)
             a[i] = (struct hybrid_item){seam_rng_below(&r, 30), 100.0 - (double)i};
         for (size_t i = 0; i < nb; i++)
             b[i] = (struct hybrid_item){seam_rng_below(&r, 30), 1.0 - (double)i / 50};
-        ASSERT_OK(hybrid_fuse(&o, -1.0, (struct hybrid_list){a, na}, (struct hybrid_list){b, nb},
-                              NULL, NULL, &h, &n, NULL),
+        ASSERT_OK(hybrid_fuse(&o, -1.0,
+                              &(struct hybrid_sides){.words = (struct hybrid_list){a, na},
+                                                     .meaning = (struct hybrid_list){b, nb}},
+                              &h, &n, NULL),
                   NULL);
         for (size_t i = 0; i < n; i++) {
             const struct hybrid_item *side[2] = {a, b};

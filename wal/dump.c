@@ -65,6 +65,65 @@ static void dump_record(struct seam_buf *out, const uint8_t *p, uint64_t at, sea
     if (len > 64) seam_buf_printf(out, "  ... %" PRIu32 " bytes more\n", len - 64);
 }
 
+static enum seam_status dump_meta(const struct seam_buf *b, const char *path, struct seam_buf *out,
+                                  struct seam_fault *f)
+{
+    struct wal_log_meta m;
+    enum seam_status st = wal_meta_parse(b, path, &m, f);
+
+    if (st != SEAM_OK) return st;
+    seam_buf_printf(out, "description of the log %016" PRIx64 ": version 2, %zu bytes\n", m.log_id,
+                    b->size);
+    for (size_t i = 0; i < b->size; i += 16) hex_line(out, i, b->data + i, 16);
+    seam_buf_printf(out,
+                    "  segments of %" PRIu64 " bytes, the oldest kept is %" PRIu64
+                    "; synced up to LSN %" PRIu64 "; closed cleanly by history %016" PRIx64 "\n",
+                    m.segment_bytes, m.oldest_segment, m.durable, m.history);
+    return SEAM_OK;
+}
+
+static enum seam_status dump_slot(const struct seam_buf *b, const char *path, struct seam_buf *out,
+                                  struct seam_fault *f)
+{
+    struct wal_slot_info s;
+    enum seam_status st = wal_slot_parse(b, path, NULL, NULL, &s, f);
+
+    if (st != SEAM_OK) return st;
+    seam_buf_printf(out, "slot '%s': version 2, %zu bytes\n", s.name, b->size);
+    for (size_t i = 0; i < b->size; i += 16)
+        hex_line(out, i, b->data + i, b->size - i < 16 ? b->size - i : 16);
+    seam_buf_printf(out,
+                    "  confirmed LSN %" PRIu64 ", epoch %" PRIu64 ", holder %" PRId64
+                    ", bound %" PRIu64 " bytes, updated wall us %" PRId64 "%s%s\n",
+                    s.confirmed, s.epoch, s.holder_pid, s.bound_bytes, s.updated_us,
+                    s.invalid ? ", INVALID: " : "", s.reason);
+    return SEAM_OK;
+}
+
+/* *done: it was one of the log's small files, or cannot be read at all. */
+static enum seam_status dump_small(struct seam_io *io, const char *path, struct seam_buf *out,
+                                   bool *done, struct seam_fault *f)
+{
+    enum { SMALL_MAX = 4096 };
+    struct seam_buf b = {0};
+    struct seam_file *file = NULL;
+    uint64_t size = 0;
+    enum seam_status st = seam_file_open(io, path, SEAM_FILE_READ, &file, f);
+
+    if (st == SEAM_OK) st = seam_file_size(file, &size, f);
+    seam_file_close(file);
+    *done = st != SEAM_OK;
+    if (st != SEAM_OK || size < 8 || size > SMALL_MAX) return st;
+    st = seam_io_read_all(io, path, SMALL_MAX, &b, f);
+    *done =
+        st != SEAM_OK || memcmp(b.data, "SEAMLOGM", 8) == 0 || memcmp(b.data, "SEAMSLOT", 8) == 0;
+    if (st == SEAM_OK && *done)
+        st = memcmp(b.data, "SEAMLOGM", 8) == 0 ? dump_meta(&b, path, out, f)
+                                                : dump_slot(&b, path, out, f);
+    seam_buf_free(&b);
+    return st;
+}
+
 enum seam_status wal_dump(struct seam_io *io, const char *segment_path_, uint64_t from, size_t max,
                           struct seam_buf *out, struct seam_fault *f)
 {
@@ -72,8 +131,11 @@ enum seam_status wal_dump(struct seam_io *io, const char *segment_path_, uint64_
     struct wal_log_meta m = {0};
     uint64_t at, salt, number;
     const uint8_t *p;
-    enum seam_status st = wal_window_open(&w, io, segment_path_, f);
+    bool done = false;
+    enum seam_status st = dump_small(io, segment_path_, out, &done, f);
 
+    if (done) return st;
+    if (st == SEAM_OK) st = wal_window_open(&w, io, segment_path_, f);
     if (st == SEAM_OK) st = wal_window_at(&w, 0, WAL_SEGMENT_HEADER, WAL_SEGMENT_HEADER, &p, f);
     if (st != SEAM_OK) goto done;
     st = wal_segment_header_read(p, p == NULL ? 0 : WAL_SEGMENT_HEADER, segment_path_, &m, &number,

@@ -36,6 +36,14 @@ struct wal_log_meta {
 };
 SEAM_MUST_USE enum seam_status wal_meta_load(struct seam_io *io, const char *dir,
                                              struct wal_log_meta *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_meta_parse(const struct seam_buf *b, const char *path,
+                                              struct wal_log_meta *m, struct seam_fault *f);
+SEAM_MUST_USE enum seam_status wal_slot_store(struct seam_io *io, const char *dir, uint64_t log_id,
+                                              const struct wal_slot_info *s, struct seam_fault *f);
+/* A slot's file (slot.c); name and log id NULL: whatever they say. */
+SEAM_MUST_USE enum seam_status wal_slot_parse(const struct seam_buf *b, const char *path,
+                                              const char *name, const uint64_t *log_id,
+                                              struct wal_slot_info *s, struct seam_fault *f);
 SEAM_MUST_USE enum seam_status wal_meta_store(struct seam_io *io, const char *dir,
                                               const struct wal_log_meta *m, struct seam_fault *f);
 SEAM_MUST_USE enum seam_status wal_segment_path(char out[SEAM_PATH_MAX_BYTES], const char *dir,

@@ -35,8 +35,8 @@ enum seam_status wal_meta_store(struct seam_io *io, const char *dir, const struc
     return seam_io_write_atomic(io, path, b, sizeof b, f);
 }
 
-static enum seam_status meta_parse(const struct seam_buf *b, const char *path,
-                                   struct wal_log_meta *m, struct seam_fault *f)
+enum seam_status wal_meta_parse(const struct seam_buf *b, const char *path, struct wal_log_meta *m,
+                                struct seam_fault *f)
 {
     struct seam_filehead head;
     enum seam_status st = seam_filehead_decode(&meta_format, b->data, b->size, path, 0, &head, f);
@@ -69,7 +69,7 @@ enum seam_status wal_meta_load(struct seam_io *io, const char *dir, struct wal_l
     if (!seam_io_exists(io, path))
         return seam_fault_set(f, SEAM_NOT_FOUND, dir, SEAM_FAULT_NO_OFFSET, "there is no log here");
     st = seam_io_read_all(io, path, 4096, &b, f);
-    if (st == SEAM_OK) st = meta_parse(&b, path, m, f);
+    if (st == SEAM_OK) st = wal_meta_parse(&b, path, m, f);
     seam_buf_free(&b);
     return st;
 }

@@ -82,8 +82,8 @@ static enum seam_status slots_lock(struct seam_io *io, struct seam_clock *clock,
     return st;
 }
 
-static enum seam_status slot_store(struct seam_io *io, const char *dir, uint64_t log_id,
-                                   const struct wal_slot_info *s, struct seam_fault *f)
+enum seam_status wal_slot_store(struct seam_io *io, const char *dir, uint64_t log_id,
+                                const struct wal_slot_info *s, struct seam_fault *f)
 {
     struct seam_filehead head = {
         .flags = s->invalid ? SLOT_INVALID : 0, .file_id = log_id, .lsn = s->confirmed};
@@ -103,8 +103,9 @@ static enum seam_status slot_store(struct seam_io *io, const char *dir, uint64_t
     return seam_io_write_atomic(io, path, b, sizeof b, f);
 }
 
-static enum seam_status slot_parse(const struct seam_buf *b, const char *path, const char *name,
-                                   uint64_t log_id, struct wal_slot_info *s, struct seam_fault *f)
+enum seam_status wal_slot_parse(const struct seam_buf *b, const char *path, const char *name,
+                                const uint64_t *log_id, struct wal_slot_info *s,
+                                struct seam_fault *f)
 {
     const uint8_t *p = b->data;
     struct seam_filehead head;
@@ -113,10 +114,10 @@ static enum seam_status slot_parse(const struct seam_buf *b, const char *path, c
     if (st != SEAM_OK) return st;
     if (b->size != SLOT_SIZE || seam_get_u32(p + SLOT_CRC) != seam_crc32c(0, p, SLOT_CRC))
         return seam_fault_set(f, SEAM_CORRUPT, path, SLOT_CRC, "checksum of the slot is wrong");
-    if (head.file_id != log_id)
+    if (log_id != NULL && head.file_id != *log_id)
         return seam_fault_set(f, SEAM_CORRUPT, path, 32, "slot of another log");
     if (p[SLOT_REASON - 1] != 0 || p[SLOT_REASON + WAL_REASON_MAX - 1] != 0 ||
-        strcmp((const char *)p + SLOT_NAME, name) != 0)
+        (name != NULL && strcmp((const char *)p + SLOT_NAME, name) != 0))
         return seam_fault_set(f, SEAM_CORRUPT, path, SLOT_NAME, "slot's name is not as its file's");
     *s = (struct wal_slot_info){
         .confirmed = head.lsn,
@@ -144,7 +145,7 @@ static enum seam_status slot_load(struct seam_io *io, const char *dir, const cha
         return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET,
                               "there is no slot '%s'", name);
     st = seam_io_read_all(io, path, 4096, &b, f);
-    if (st == SEAM_OK) st = slot_parse(&b, path, name, log_id, s, f);
+    if (st == SEAM_OK) st = wal_slot_parse(&b, path, name, &log_id, s, f);
     seam_buf_free(&b);
     return st;
 }
@@ -220,7 +221,7 @@ enum seam_status wal_slot_claim(struct seam_io *io, struct seam_clock *clock, co
     *slot = (struct wal_slot){.io = io, .clock = clock, .info = s};
     (void)snprintf(slot->dir, sizeof slot->dir, "%s", dir);
     st = wal_shared_map(io, dir, SEAM_MAP_MAKE, &slot->shared, f);
-    if (st == SEAM_OK) st = slot_store(io, dir, m.log_id, &s, f);
+    if (st == SEAM_OK) st = wal_slot_store(io, dir, m.log_id, &s, f);
     if (st != SEAM_OK) goto done;
     slot->claims = atomic_fetch_add(&slot->shared->claims, 1) + 1;
     *out = slot;
@@ -259,7 +260,7 @@ enum seam_status wal_slot_advance(struct wal_slot *s, seam_lsn_t confirmed, stru
     if (st == SEAM_OK) {
         if (confirmed > now.confirmed) now.confirmed = confirmed;
         now.updated_us = seam_clock_wall_us(s->clock);
-        st = slot_store(s->io, s->dir, m.log_id, &now, f);
+        st = wal_slot_store(s->io, s->dir, m.log_id, &now, f);
     }
     if (st == SEAM_OK) s->info = now;
     seam_file_close(lock);
@@ -309,7 +310,7 @@ void wal_slot_release(struct wal_slot *s)
     if (slots_lock(s->io, s->clock, s->dir, &lock, NULL) == SEAM_OK &&
         slot_mine(s, &m, &now, NULL) == SEAM_OK) {
         now.holder_pid = 0;
-        if (slot_store(s->io, s->dir, m.log_id, &now, NULL) != SEAM_OK)
+        if (wal_slot_store(s->io, s->dir, m.log_id, &now, NULL) != SEAM_OK)
             now.holder_pid = s->info.holder_pid;
     }
     seam_file_close(lock);
@@ -398,7 +399,7 @@ static enum seam_status invalidate(struct wal *w, const char *name, seam_lsn_t d
         SEAM_TRACE(w->o.trace, "wal", "slot_invalidated", SEAM_TS("slot", name),
                    SEAM_TI("confirmed", s.confirmed), SEAM_TI("durable", durable),
                    SEAM_TI("bound", s.bound_bytes));
-        st = slot_store(w->o.io, w->dir, w->meta.log_id, &s, f);
+        st = wal_slot_store(w->o.io, w->dir, w->meta.log_id, &s, f);
     }
     seam_file_close(lock);
     return st;

@@ -70,6 +70,53 @@ static enum seam_status upgrade_segment(struct seam_io *io, const char *dir, uin
     return st;
 }
 
+/*   slot 1   magic, u32 1, u32 flags, log id, confirmed, epoch, holder, bound, updated, name 32, reason 160, crc of [0,256) */
+enum { OLD_SLOT_SIZE = 260, OLD_SLOT_CRC = 256, OLD_SLOT_NAME = 64, OLD_SLOT_REASON = 96 };
+
+/* What is no whole slot of format 1 is left as it is: it is listed as damaged. */
+static enum seam_status upgrade_slot(struct seam_io *io, const char *dir, const char *name,
+                                     uint64_t log_id, struct seam_fault *f)
+{
+    struct seam_buf b = {0};
+    struct wal_slot_info s = {0};
+    char path[SEAM_PATH_MAX_BYTES];
+    enum seam_status st = seam_path_join(path, dir, name, f);
+
+    if (st == SEAM_OK) st = seam_io_read_all(io, path, 4096, &b, f);
+    if (st == SEAM_OK && b.size == OLD_SLOT_SIZE && memcmp(b.data, "SEAMSLOT", 8) == 0 &&
+        seam_get_u32(b.data + 8) == 1 && b.data[OLD_SLOT_REASON - 1] == 0 &&
+        b.data[OLD_SLOT_CRC - 1] == 0 &&
+        seam_get_u32(b.data + OLD_SLOT_CRC) == seam_crc32c(0, b.data, OLD_SLOT_CRC)) {
+        s = (struct wal_slot_info){.confirmed = seam_get_u64(b.data + 24),
+                                   .epoch = seam_get_u64(b.data + 32),
+                                   .holder_pid = (int64_t)seam_get_u64(b.data + 40),
+                                   .bound_bytes = seam_get_u64(b.data + 48),
+                                   .updated_us = (int64_t)seam_get_u64(b.data + 56),
+                                   .invalid = (seam_get_u32(b.data + 12) & 1) != 0};
+        memcpy(s.name, b.data + OLD_SLOT_NAME, WAL_SLOT_NAME_MAX);
+        memcpy(s.reason, b.data + OLD_SLOT_REASON, WAL_REASON_MAX);
+        st = wal_slot_store(io, dir, log_id, &s, f);
+    }
+    seam_buf_free(&b);
+    return st;
+}
+
+static enum seam_status upgrade_slots(struct seam_io *io, const char *dir, uint64_t log_id,
+                                      struct seam_fault *f)
+{
+    struct seam_io_list names = {0};
+    enum seam_status st = seam_io_list(io, dir, &names, f);
+
+    for (size_t i = 0; st == SEAM_OK && i < names.count; i++) {
+        size_t n = strlen(names.names[i]);
+
+        if (n > 5 && strcmp(names.names[i] + n - 5, ".slot") == 0)
+            st = upgrade_slot(io, dir, names.names[i], log_id, f);
+    }
+    seam_io_list_free(&names);
+    return st;
+}
+
 enum seam_status wal_upgrade(struct seam_io *io, const char *dir, bool dry_run,
                              struct wal_upgraded *out, struct seam_fault *f)
 {
@@ -89,6 +136,7 @@ enum seam_status wal_upgrade(struct seam_io *io, const char *dir, bool dry_run,
         st = upgrade_segment(io, dir, list.numbers[i], &m, &done, f);
         out->segments += done;
     }
+    if (st == SEAM_OK && out->format == 1 && !dry_run) st = upgrade_slots(io, dir, m.log_id, f);
     if (st == SEAM_OK && out->format == 1 && !dry_run) {
         st = seam_path_join(shared, dir, "shared", f);
         if (st == SEAM_OK) st = seam_io_unlink_if_there(io, shared, f); /* of another program */

@@ -355,7 +355,7 @@ struct wal_check {
 SEAM_MUST_USE enum seam_status wal_verify(struct seam_io *io, const char *dir,
                                           struct wal_check *out, struct seam_fault *f);
 /* Explains bytes as text: a segment file from `from` on (its header, then at most `max`
- * records). */
+ * records), log.meta, or a slot. */
 SEAM_MUST_USE enum seam_status wal_dump(struct seam_io *io, const char *segment_path, uint64_t from,
                                         size_t max, struct seam_buf *out, struct seam_fault *f);
 

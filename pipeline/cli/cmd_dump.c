@@ -28,10 +28,10 @@ static enum owner by_magic(const uint8_t *head, size_t n)
     static const struct {
         const char *magic;
         enum owner owner;
-    } magics[] = {{"SEAMHIST", OWNER_HISTORIES}, {"SEAMWAL1", OWNER_LOG},
-                  {"SEAMCOLF", OWNER_COLUMNS},   {"SEAMCOLK", OWNER_COLUMNS},
-                  {"SEAMCOLJ", OWNER_COLUMNS},   {"SEAMHNSW", OWNER_GRAPH},
-                  {"SEAMHNSJ", OWNER_GRAPH}};
+    } magics[] = {
+        {"SEAMHIST", OWNER_HISTORIES}, {"SEAMWAL1", OWNER_LOG},     {"SEAMLOGM", OWNER_LOG},
+        {"SEAMSLOT", OWNER_LOG},       {"SEAMCOLF", OWNER_COLUMNS}, {"SEAMCOLK", OWNER_COLUMNS},
+        {"SEAMCOLJ", OWNER_COLUMNS},   {"SEAMHNSW", OWNER_GRAPH},   {"SEAMHNSJ", OWNER_GRAPH}};
     static const struct {
         uint32_t kind;
         enum owner owner;

@@ -13,6 +13,8 @@ expect 2 'none of list, drop' "$seam" slot "$p" keep
 expect 2 'which slot' "$seam" slot "$p" drop
 expect 3 'no such slot' "$seam" slot "$p" drop nobody
 expect 0 'would drop relay' "$seam" slot "$p" drop relay --dry-run
+expect 0 "slot 'relay'" "$seam" dump "$p/wal/relay.slot"
+expect 0 'closed cleanly by history' "$seam" dump "$p/wal/log.meta"
 printf x | dd of="$p/wal/relay.slot" bs=1 seek=100 conv=notrunc 2>/dev/null
 expect 4 'checksum of the slot is wrong' "$seam" slot "$p"
 expect 0 'slot damaged: seam slot' "$seam" status "$p"

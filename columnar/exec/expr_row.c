@@ -256,7 +256,12 @@ static enum seam_status text_function(const struct columnar_expr *e, const struc
         int64_t begin = a[1].i < 1 ? 1 : a[1].i, left = e->n_args > 2 ? a[2].i : INT64_MAX, at = 1;
         size_t end;
 
-        if (e->n_args > 2 && a[1].i < 1) left += a[1].i - 1;
+        if (e->n_args > 2 && a[1].i < 1) { /* places before the first count and hold nothing */
+            int64_t before;
+
+            if (__builtin_sub_overflow((int64_t)1, a[1].i, &before)) before = INT64_MAX;
+            left = left > before ? left - before : 0;
+        }
         while (from < n && at < begin)
             if (++from == n || (a[0].s[from] & 0xc0) != 0x80) at++;
         for (end = from; end < n && left > 0;)
@@ -325,7 +330,7 @@ static int order(const void *a, const void *b)
 
 bool columnar_in_set_has(const struct columnar_in_set *s, const struct seam_value *v)
 {
-    return bsearch(v, s->values, s->count, sizeof *s->values, order) != NULL;
+    return s->count > 0 && bsearch(v, s->values, s->count, sizeof *s->values, order) != NULL;
 }
 
 static bool compare_is(enum columnar_expr_op op, int c)

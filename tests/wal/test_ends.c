@@ -293,12 +293,19 @@ static void test_wal_a_lost_last_segment_is_missed(void)
 
 /* ---- durable is the end of a whole record (invariant 1) ---- */
 
+enum { SEEN_MAX = 4096 };
+struct flusher {
+    struct wal *w;
+    seam_lsn_t seen[SEEN_MAX]; /* what was called durable */
+    size_t count;
+};
+
 static void *flush_until(void *arg)
 {
-    struct wal *w = arg;
+    struct flusher *o = arg;
 
-    while (wal_flush(w, NULL) == SEAM_OK) {
-    }
+    while (wal_flush(o->w, NULL) == SEAM_OK)
+        if (o->count < SEEN_MAX) o->seen[o->count++] = wal_durable_lsn(o->w);
     return NULL;
 }
 
@@ -312,14 +319,23 @@ static void test_wal_a_half_record_is_never_promised(void)
         struct wal *w = open_log(io);
         struct wal_span at;
         struct seam_fault f = {0};
+        static struct flusher o;
+        static seam_lsn_t ends[SEEN_MAX];
+        size_t whole = 0;
         pthread_t other;
 
         commit(w, 0, 100);
+        o = (struct flusher){.w = w};
+        ends[whole++] = wal_durable_lsn(w);
         seam_io_sim_plant(s, SEAM_SIM_POWER_CUT, nth, true);
-        ck_assert_int_eq(pthread_create(&other, NULL, flush_until, w), 0);
-        for (uint64_t n = 1; append(w, n, 60000, &at, NULL) == SEAM_OK; n++) {
-        }
+        ck_assert_int_eq(pthread_create(&other, NULL, flush_until, &o), 0);
+        for (uint64_t n = 1; append(w, n, 60000, &at, NULL) == SEAM_OK; n++)
+            if (whole < SEEN_MAX) ends[whole++] = at.end;
         ck_assert_int_eq(pthread_join(other, NULL), 0);
+        for (size_t i = 0, k = 0; i < o.count; i++) {
+            while (k + 1 < whole && ends[k] < o.seen[i]) k++;
+            ck_assert_uint_eq(o.seen[i], ends[k]);
+        }
         (void)wal_close(w, NULL);
         seam_io_sim_clear(s);
         seam_io_sim_reboot(s);

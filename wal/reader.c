@@ -32,7 +32,9 @@ static seam_lsn_t oldest_kept(struct wal_reader *r)
     return r->view.trusted ? atomic_load(&page->oldest) : r->view.oldest;
 }
 
-/* How far one may read now. With a living writer one load of its page; without one, one look whether there is one now. */
+/* How far one may read now. With a living writer it is one load of its page. Without one the log's own bytes are asked:
+ * who comes to the end has nothing better to do, and writers that came and went since must not stay unseen to a caller who
+ * polls and never waits. A log that cannot be read now shows what it showed before. */
 static seam_lsn_t look(struct wal_reader *r)
 {
     struct wal_shared *page = atomic_load(&r->view.page);
@@ -41,12 +43,12 @@ static seam_lsn_t look(struct wal_reader *r)
         r->visible = SEAM_LSN_MAX - WAL_SEGMENT_MAX;
     else if (r->view.trusted)
         r->visible = atomic_load_explicit(&page->visible, memory_order_acquire);
-    else if (wal_view_writer(&r->view) && wal_view_refresh(&r->view, NULL) == SEAM_OK)
+    else if (wal_view_refresh(&r->view, NULL) == SEAM_OK && r->view.visible > r->visible)
         r->visible = r->view.visible;
     return r->visible;
 }
 
-/* The same, but whoever must be asked is asked. A log that cannot be read now shows what it showed before. */
+/* The same, and a writer whose page was trusted is asked whether it still lives. */
 static seam_lsn_t look_again(struct wal_reader *r)
 {
     if (r->flags & WAL_READ_ALL) return look(r);

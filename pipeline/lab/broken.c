@@ -264,8 +264,10 @@ static enum seam_status play(struct lab_broken_shop *s, struct lab_broken_counts
     if (seam_io_sim_fired(s->disk)) { /* whatever was returned: nothing after it happened */
         st = power_cut(s, f);
         if (st == SEAM_OK) st = live(s, f);
-    } else if (st != SEAM_OK && f != NULL)
-        *f = why;
+    } else {
+        seam_io_sim_clear(s->disk); /* it lived: what closing does is not cut any more */
+        if (st != SEAM_OK && f != NULL) *f = why;
+    }
     out->calls = seam_io_sim_calls(s->disk) - before;
     if (st == SEAM_OK) st = settle(s, out, f);
     return die(s, st, f);

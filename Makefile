@@ -147,7 +147,7 @@ $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/libseam.a
 # Coverage-guided: make fuzz CC=clang SAN=fuzzer-no-link,address,undefined; build-.../fuzz/NAME -max_total_time=60
 LIBFUZZER := $(findstring fuzzer,$(SAN))
 $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += $(if $(LIBFUZZER),-DSEAM_LIBFUZZER)
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o %/fail_malloc.o,$(TEST_COMMON)) $(BUILD)/libseam.a
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(filter-out %/check_main.o %/fail_malloc.o %/restart.o,$(TEST_COMMON)) $(BUILD)/libseam.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) $(if $(LIBFUZZER),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@

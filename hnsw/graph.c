@@ -74,8 +74,7 @@ enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_
     assert(o != NULL);
 
     assert(*out == NULL);
-    if (h == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
+    if (h == NULL) return seam_no_memory(f, "the index");
     h->o = *o;
     if (h->o.m == 0) h->o.m = DEFAULT_M;
     if (h->o.ef_construction == 0) h->o.ef_construction = DEFAULT_EF_CONSTRUCTION;
@@ -100,7 +99,7 @@ enum seam_status hnsw_graph_new(const struct hnsw_options *o, const struct hnsw_
     h->quant.offset = calloc(o->dim, sizeof *h->quant.offset);
     if (h->spin == NULL || h->quant.offset == NULL) {
         hnsw_graph_free(h);
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the index");
+        return seam_no_memory(f, "the index");
     }
     assert(h->max0 <= DIST_BATCH);
     assert(h->codes.stride % 64 == 0);

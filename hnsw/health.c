@@ -59,8 +59,7 @@ enum seam_status hnsw_health_measure(const struct hnsw *h, struct hnsw_health *o
     uint64_t *reached = malloc(seam_bitset_words(h->count + 1ul) * sizeof *reached);
     uint32_t *in_links = malloc((h->count + 1ul) * sizeof *in_links);
     enum seam_status st = reached == NULL || in_links == NULL
-                              ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                                               "no memory for the health check")
+                              ? seam_no_memory(f, "the health check")
                               : hnsw_health_reach(h, reached, f);
 
     memset(out, 0, sizeof *out);

@@ -128,17 +128,14 @@ enum seam_status hnsw_iter_open(const struct hnsw *handle, const struct hnsw_que
     assert(q != NULL);
     assert(out != NULL);
 
-    if (it == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the iterator");
+    if (it == NULL) return seam_no_memory(f, "the iterator");
     it->h = h;
     it->q = *q;
     if (it->q.ef == 0) it->q.ef = hnsw_query_default_ef(h);
     pthread_rwlock_rdlock(&h->gate);
     st = hnsw_query_check(h, q, &it->sel, f);
     it->s = hnsw_scratch_get(h);
-    if (st == SEAM_OK && it->s == NULL)
-        st = seam_fault_set(f, SEAM_NOMEM, NULL, 0, "no memory for the iterator");
+    if (st == SEAM_OK && it->s == NULL) st = seam_no_memory(f, "the iterator");
     if (st == SEAM_OK) st = hnsw_vector_prepare(h, q->vector, it->s->vec, f);
     if (st == SEAM_OK && entry_load(h) != ENTRY_NONE) {
         uint32_t first;

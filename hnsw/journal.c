@@ -345,8 +345,7 @@ static enum seam_status apply_nodes(struct hnsw *h, const struct hnsw_batch_head
     float *vec = calloc(h->floats, sizeof *vec);
     assert(b->first == h->count);
 
-    if (vec == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
+    if (vec == NULL) return seam_no_memory(f, "a vector");
     for (uint32_t i = 0; i < b->nodes; i++) {
         const uint8_t *n = p->nodes + (size_t)i * p->node_size;
 
@@ -367,9 +366,7 @@ static enum seam_status apply_deaths(struct hnsw *h, const struct hnsw_batch_hea
         const uint8_t *d = p->deaths + (size_t)i * 12;
         struct hnsw_node *n = hnsw_blocks_writable(&h->nodes, seam_get_u32(d));
 
-        if (n == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for a deletion");
+        if (n == NULL) return seam_no_memory(f, "a deletion");
         if (n->death != SEAM_LSN_MAX || n->birth > seam_get_u64(d + 4))
             return bad(p, d, path, f, "a node dies twice or before its birth");
         hnsw_graph_kill(h, seam_get_u32(d), seam_get_u64(d + 4));
@@ -389,8 +386,7 @@ static enum seam_status apply_lists(struct hnsw *h, const struct hnsw_batch_head
                              ? hnsw_blocks_writable(&h->links0, node)
                              : hnsw_blocks_writable(&h->upper, node_at(h, node)->upper + level - 1);
 
-        if (list == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for links");
+        if (list == NULL) return seam_no_memory(f, "links");
         assert(n <= list_max(h, level));
         memcpy(list, links, n * 4u);
         for (uint32_t j = n; j < list_max(h, level); j++) list[j] = LINK_NONE;

@@ -146,8 +146,7 @@ enum seam_status hnsw_quant_encode_all(struct hnsw *h, struct seam_fault *f)
     for (uint32_t i = 0; i < h->count && st == SEAM_OK; i++) {
         uint8_t *code = hnsw_blocks_writable(&h->codes, i);
 
-        if (code == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for codes");
+        if (code == NULL) return seam_no_memory(f, "codes");
         hnsw_quant_encode(h, vec_at(h, i), code);
     }
     return st;

@@ -470,9 +470,7 @@ enum seam_status hnsw_search(const struct hnsw *handle, const struct hnsw_query 
     *count = 0;
     pthread_rwlock_rdlock(&h->gate);
     s = hnsw_scratch_get(h);
-    st = s == NULL
-             ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the search")
-             : search_locked(h, q, s, hits, count, f);
+    st = s == NULL ? seam_no_memory(f, "the search") : search_locked(h, q, s, hits, count, f);
     if (s != NULL && stats != NULL) *stats = s->stats;
     hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);

@@ -73,9 +73,7 @@ static enum seam_status make_truth(struct work *w, const struct hnsw *h)
     assert(w->queries > 0);
     assert(w->k > 0);
 
-    if (hits == NULL)
-        return seam_fault_set(w->f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the truth");
+    if (hits == NULL) return seam_no_memory(w->f, "the truth");
     st = hnsw_exact_batch(h,
                           &(struct hnsw_batch){.vectors = w->query,
                                                .n = w->queries,
@@ -157,8 +155,7 @@ static enum seam_status add_point(struct hnsw_tune_result *r, const struct hnsw_
     struct hnsw_tune_point *points = realloc(r->points, (r->count + 1) * sizeof *points);
     assert(r->count == 0 || r->points != NULL);
 
-    if (points == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a point");
+    if (points == NULL) return seam_no_memory(f, "a point");
     r->points = points;
     r->points[r->count++] = *p;
     return SEAM_OK;

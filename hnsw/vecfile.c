@@ -202,9 +202,7 @@ static enum seam_status read_row(struct input *in, enum element e, uint8_t *raw,
 static enum seam_status read_vecs(struct input *in, enum element e)
 {
     uint8_t *raw = malloc((size_t)HNSW_DIM_MAX * 8), head[4];
-    enum seam_status st =
-        raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row")
-                    : SEAM_OK;
+    enum seam_status st = raw == NULL ? seam_no_memory(in->f, "a row") : SEAM_OK;
     bool end = false;
     assert(e == E_F32 || e == E_I32 || e == E_U8);
 
@@ -224,9 +222,7 @@ static enum seam_status read_vecs(struct input *in, enum element e)
 static enum seam_status read_plain(struct input *in, enum element e, uint64_t rows)
 {
     uint8_t *raw = malloc((size_t)HNSW_DIM_MAX * 8);
-    enum seam_status st =
-        raw == NULL ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a row")
-                    : SEAM_OK;
+    enum seam_status st = raw == NULL ? seam_no_memory(in->f, "a row") : SEAM_OK;
     bool end = false;
 
     while (st == SEAM_OK && !end && wants_more(in) && in->out->count < rows)
@@ -304,8 +300,7 @@ static enum seam_status read_npy(struct input *in)
     if (n > NPY_HEADER_MAX)
         return seam_fault_set(in->f, SEAM_LIMIT, in->path, 8, "a header of %zu bytes", n);
     text = calloc(n + 1, 1);
-    if (text == NULL)
-        return seam_fault_set(in->f, SEAM_NOMEM, in->path, 8, "no memory for the header");
+    if (text == NULL) return seam_no_memory(in->f, "the header");
     st = take(in, text, n, &end);
     if (st == SEAM_OK && end)
         st = seam_fault_set(in->f, SEAM_CORRUPT, in->path, in->at, "the header is missing");
@@ -384,7 +379,7 @@ static enum seam_status text_line(struct input *in, const char *line, size_t n, 
 
         if (w == NULL) {
             v->count--;
-            return seam_fault_set(in->f, SEAM_NOMEM, in->path, number, "no memory for a word");
+            return seam_no_memory(in->f, "a word");
         }
         memcpy(w, words[0], lengths[0]);
         w[lengths[0]] = '\0';
@@ -398,9 +393,7 @@ static enum seam_status read_text(struct input *in)
     const char **words = malloc((HNSW_DIM_MAX + 2) * sizeof *words), *line;
     size_t *lengths = malloc((HNSW_DIM_MAX + 2) * sizeof *lengths), n;
     enum seam_status st =
-        words == NULL || lengths == NULL
-            ? seam_fault_set(in->f, SEAM_NOMEM, in->path, 0, "no memory for a line")
-            : SEAM_OK;
+        words == NULL || lengths == NULL ? seam_no_memory(in->f, "a line") : SEAM_OK;
 
     while (st == SEAM_OK && wants_more(in)) {
         st = seam_source_line(in->s, LINE_MAX_BYTES, &line, &n, in->f);

@@ -29,9 +29,7 @@ static enum seam_status note_death(struct hnsw *h, uint32_t node, seam_lsn_t lsn
         size_t cap = h->death_cap == 0 ? 64 : h->death_cap * 2;
         uint32_t *d = realloc(h->deaths, cap * sizeof *d);
 
-        if (d == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for a deletion");
+        if (d == NULL) return seam_no_memory(f, "a deletion");
         h->deaths = d;
         h->death_cap = cap;
     }
@@ -99,9 +97,7 @@ static enum seam_status link_new(struct hnsw *h, uint32_t node, struct seam_faul
 
     pthread_rwlock_rdlock(&h->gate);
     s = hnsw_scratch_get(h);
-    st = s == NULL
-             ? seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the insert")
-             : hnsw_link_node(h, node, s, f);
+    st = s == NULL ? seam_no_memory(f, "the insert") : hnsw_link_node(h, node, s, f);
     hnsw_scratch_put(h, s);
     pthread_rwlock_unlock(&h->gate);
     return st;
@@ -114,7 +110,7 @@ static float *prepared(const struct hnsw *h, const float *vector, struct seam_fa
     assert(vector != NULL);
 
     if (vec == NULL)
-        *st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
+        *st = seam_no_memory(f, "a vector");
     else
         *st = hnsw_vector_prepare(h, vector, vec, f);
     if (*st != SEAM_OK) {
@@ -232,8 +228,7 @@ static enum seam_status load_append(struct hnsw *h, const struct hnsw_rows *rows
     struct seam_fault why = {0};
     assert(rows->vectors != NULL);
 
-    if (vec == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for a vector");
+    if (vec == NULL) return seam_no_memory(f, "a vector");
     for (size_t i = 0; i < rows->n && st == SEAM_OK; i++) {
         uint64_t key = key_of(rows, i);
 

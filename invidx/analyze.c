@@ -365,8 +365,7 @@ static enum seam_status load_stop(struct invidx_analyzer *a, struct seam_fault *
     }
     return SEAM_OK;
 no_memory:
-    return seam_fault_set(f, SEAM_NOMEM, "stop words", SEAM_FAULT_NO_OFFSET,
-                          "no memory for the stop words");
+    return seam_no_memory(f, "the stop words");
 }
 
 enum { RULE_TERMS_MAX = 8, RULE_SIDES_MAX = 32 };
@@ -566,7 +565,5 @@ enum seam_status invidx_analyze(const struct invidx_analysis *conf, const char *
         seam_buf_printf(out, "\t%u\t%zu\t%zu\n", t.pos, t.begin, t.end);
     }
     invidx_analyzer_free(&a);
-    return seam_buf_ok(out) ? SEAM_OK
-                            : seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                                             "no memory for the terms");
+    return seam_buf_ok(out) ? SEAM_OK : seam_no_memory(f, "the terms");
 }

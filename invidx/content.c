@@ -7,12 +7,6 @@
 #include "invidx/merge.h"
 #include "invidx/reader.h"
 
-static enum seam_status no_memory(struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOMEM, "invidx", SEAM_FAULT_NO_OFFSET,
-                          "no memory to digest documents");
-}
-
 /* ---- from the index ---- */
 static void add_posting(void *ctx, uint32_t doc, struct seam_hash128 h)
 {
@@ -50,7 +44,7 @@ static enum seam_status segment_contents(struct invidx_reader *r, const struct i
     struct invidx_segment *s = rs->seg;
     struct seam_digest *sums = calloc((size_t)s->docs + 1, sizeof *sums);
     struct seam_value attrs[INVIDX_ATTRS_MAX];
-    enum seam_status st = sums == NULL ? no_memory(f) : SEAM_OK;
+    enum seam_status st = sums == NULL ? seam_no_memory(f, "the contents of an index") : SEAM_OK;
     assert(fn != NULL);
     assert(s->docs > 0);
     assert(s->attrs <= INVIDX_ATTRS_MAX);
@@ -116,7 +110,7 @@ enum seam_status invidx_hasher_new(const struct invidx_reader *r, struct invidx_
     struct invidx_hasher *h = calloc(1, sizeof *h);
     assert(out != NULL);
 
-    if (h == NULL) return no_memory(f);
+    if (h == NULL) return seam_no_memory(f, "the contents of an index");
     h->analyzer = &r->analyzer;
     h->fields = r->box.view.field_count;
     assert(h->fields >= 1 && h->fields <= INVIDX_FIELDS_MAX);
@@ -244,11 +238,12 @@ enum seam_status invidx_hasher_words(struct invidx_hasher *h, uint64_t key,
     *out = (struct seam_digest){0};
     h->count = 0;
     for (size_t i = 0; i < h->fields; i++)
-        if (!read_field(h, (uint32_t)i, fields[i])) return no_memory(f);
+        if (!read_field(h, (uint32_t)i, fields[i]))
+            return seam_no_memory(f, "the contents of an index");
     if (h->count > h->pos_cap) {
         uint32_t *more = realloc(h->pos, h->cap * sizeof *more);
 
-        if (more == NULL) return no_memory(f);
+        if (more == NULL) return seam_no_memory(f, "the contents of an index");
         h->pos = more;
         h->pos_cap = h->cap;
     }

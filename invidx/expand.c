@@ -14,12 +14,6 @@ struct invidx_found {
     size_t n, cap;
 };
 
-static enum seam_status no_memory(struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                          "no memory to expand the query");
-}
-
 static enum seam_status add(struct invidx_query *q, struct invidx_found *s, const char *text,
                             size_t len, uint32_t edits, uint64_t df, struct seam_fault *f)
 {
@@ -30,13 +24,13 @@ static enum seam_status add(struct invidx_query *q, struct invidx_found *s, cons
         size_t cap = s->cap == 0 ? 256 : 2 * s->cap;
         struct invidx_expansion *v = realloc(s->v, cap * sizeof *v);
 
-        if (v == NULL) return no_memory(f);
+        if (v == NULL) return seam_no_memory(f, "the words that a query means");
         s->v = v;
         s->cap = cap;
     }
     s->v[s->n] =
         (struct invidx_expansion){seam_arena_strdup(&q->run, text, len), (uint32_t)len, edits, df};
-    return s->v[s->n++].text == NULL ? no_memory(f) : SEAM_OK;
+    return s->v[s->n++].text == NULL ? seam_no_memory(f, "the words that a query means") : SEAM_OK;
 }
 
 static int by_text(const void *x, const void *y)
@@ -81,7 +75,7 @@ static enum seam_status settle(struct invidx_query *q, struct invidx_found *s,
     qsort(s->v, n, sizeof *s->v, by_rank);
     if (n > INVIDX_EXPANSIONS_MAX) n = INVIDX_EXPANSIONS_MAX;
     *out = seam_arena_alloc(&q->run, n * sizeof **out);
-    if (*out == NULL) return no_memory(f);
+    if (*out == NULL) return seam_no_memory(f, "the words that a query means");
     assert(n > 0 && n <= INVIDX_EXPANSIONS_MAX);
     memcpy(*out, s->v, n * sizeof **out);
     *count = n;
@@ -149,7 +143,8 @@ static enum seam_status lexicon_add(struct invidx_lexicon *x, struct invidx_quer
     assert(x->rs->seg == x->seg);
 
     if (st != SEAM_OK) return st;
-    if (q->pool_used == 0 && invidx_query_cursor(q) == NULL) return no_memory(f);
+    if (q->pool_used == 0 && invidx_query_cursor(q) == NULL)
+        return seam_no_memory(f, "the words that a query means");
     assert(q->pool_used > 0);
     assert(q->pool_count >= q->pool_used);
     scratch = q->pool[0];
@@ -165,7 +160,8 @@ enum seam_status invidx_expand_prefix(struct invidx_query *q, const struct invid
 {
     struct invidx_found found = {0};
     struct invidx_lexicon *x = malloc(sizeof *x);
-    enum seam_status st = x == NULL ? no_memory(f) : SEAM_OK;
+    enum seam_status st = x == NULL ? seam_no_memory(f, "the words that a query means") : SEAM_OK;
+
     assert(p->n <= INVIDX_TERM_MAX);
     assert(out != NULL && count != NULL);
 
@@ -290,7 +286,8 @@ enum seam_status invidx_expand_fuzzy(struct invidx_query *q, const struct invidx
     struct invidx_found found = {0};
     struct automaton *a = malloc(sizeof *a);
     struct invidx_lexicon *x = malloc(sizeof *x);
-    enum seam_status st = a == NULL || x == NULL ? no_memory(f) : SEAM_OK;
+    enum seam_status st =
+        a == NULL || x == NULL ? seam_no_memory(f, "the words that a query means") : SEAM_OK;
 
     assert(out != NULL);
     if (a != NULL) automaton_init(a, p->text, (uint32_t)p->n, p->edits);

@@ -12,9 +12,7 @@ static void *take(struct invidx_exec *x, size_t n)
     assert(n > 0);
     assert(x->plan != NULL);
 
-    if (p == NULL && x->st == SEAM_OK)
-        x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                               "no memory for the facets");
+    if (p == NULL && x->st == SEAM_OK) x->st = seam_no_memory(x->f, "the facets");
     return p;
 }
 

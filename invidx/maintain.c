@@ -125,7 +125,7 @@ static enum seam_status replace(struct invidx_writer *w, struct invidx_merge_inp
                 uint32_t doc = in[i].map[s->tombs[k].doc];
 
                 if (doc != UINT32_MAX)
-                    st = invidx_writer_tomb(w, &fresh, doc, s->tombs[k].lsn, f);
+                    st = invidx_writer_tomb(&fresh, doc, s->tombs[k].lsn, f);
                 else if (s->tombs[k].lsn > w->purged)
                     w->purged = s->tombs[k].lsn;
             }
@@ -156,9 +156,7 @@ static enum seam_status rewrite_tombs(struct invidx_writer *w, struct seam_fault
     enum seam_status st = SEAM_OK;
     assert(w->seg_count <= w->seg_cap);
 
-    if (groups == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for tombstones");
+    if (groups == NULL) return seam_no_memory(f, "tombstones");
     for (size_t i = 0; i < w->seg_count; i++)
         if (w->segs[i].published && w->segs[i].tombs_published > 0)
             groups[n++] = (struct invidx_tomb_group){w->segs[i].seg->id, w->segs[i].tombs,

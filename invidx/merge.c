@@ -49,11 +49,6 @@ static int order_of_docs(const void *x, const void *y)
     return (a->birth > b->birth) - (a->birth < b->birth);
 }
 
-static enum seam_status no_memory(struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory to merge segments");
-}
-
 /* Numbers the kept documents by (key, birth).                                                          */
 static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
 {
@@ -66,12 +61,12 @@ static enum seam_status merge_docs(struct merge *m, struct seam_fault *f)
         return seam_fault_set(f, SEAM_LIMIT, NULL, SEAM_FAULT_NO_OFFSET,
                               "a segment holds at most %d documents", SEG_DOCS_MAX);
     m->docs = malloc(sizeof *m->docs * (total + 1));
-    if (m->docs == NULL) return no_memory(f);
+    if (m->docs == NULL) return seam_no_memory(f, "a merge of segments");
     for (size_t i = 0; i < m->count; i++) {
         struct invidx_merge_input *in = &m->in[i];
 
         in->map = malloc(sizeof *in->map * in->seg->docs);
-        if (in->map == NULL) return no_memory(f);
+        if (in->map == NULL) return seam_no_memory(f, "a merge of segments");
         for (uint32_t d = 0; d < in->seg->docs; d++) {
             in->map[d] = UINT32_MAX;
             if (in->drop != NULL && seam_bitset_get(in->drop, d)) continue;
@@ -99,7 +94,7 @@ static enum seam_status merge_columns(struct merge *m, struct seam_fault *f)
 
     m->keys = malloc(sizeof *m->keys * n);
     if (births == NULL || lengths == NULL || m->keys == NULL) {
-        st = no_memory(f);
+        st = seam_no_memory(f, "a merge of segments");
         goto done;
     }
     for (size_t i = 0; i < n; i++) {
@@ -136,7 +131,7 @@ static enum seam_status merge_ints(struct merge *m, uint32_t attr, struct seam_f
     if (ok) invidx_segbuild_ints(m->sb, attr, v, nulls);
     free(v);
     free(nulls);
-    return ok ? SEAM_OK : no_memory(f);
+    return ok ? SEAM_OK : seam_no_memory(f, "a merge of segments");
 }
 
 struct keyword {
@@ -208,7 +203,7 @@ static enum seam_status merge_keywords(struct merge *m, uint32_t attr, struct se
     free(codes);
     free(all);
     free(texts);
-    return ok ? SEAM_OK : no_memory(f);
+    return ok ? SEAM_OK : seam_no_memory(f, "a merge of segments");
 }
 
 /* ---- terms ---- */
@@ -235,7 +230,7 @@ static enum seam_status gather(struct merge *m, size_t i, struct seam_hash128 th
         size_t cap = 2 * (*n + l->n);
         struct posting_ref *r = realloc(m->refs, cap * sizeof *r);
 
-        if (r == NULL) return no_memory(f);
+        if (r == NULL) return seam_no_memory(f, "a merge of segments");
         m->refs = r;
         m->refs_cap = cap;
     }
@@ -270,7 +265,8 @@ static enum seam_status put_term(struct merge *m, const char *text, size_t len, 
     for (size_t k = 0; k < n; k++)
         for (size_t j = 0; j < fields; j++)
             total += m->lists[m->refs[k].source].tf[m->refs[k].at * fields + j];
-    if (!invidx_plist_reserve(out, n, total, fields)) return no_memory(f);
+    if (!invidx_plist_reserve(out, n, total, fields))
+        return seam_no_memory(f, "a merge of segments");
     out->n = n;
     out->pos_n = 0;
     for (size_t k = 0; k < n; k++) {
@@ -368,7 +364,7 @@ static enum seam_status merge_terms(struct merge *m, struct seam_fault *f)
 static enum seam_status merge_words(struct merge *m, struct seam_fault *f)
 {
     struct invidx_words_iter *its = calloc(m->count, sizeof *its);
-    enum seam_status st = its == NULL ? no_memory(f) : SEAM_OK;
+    enum seam_status st = its == NULL ? seam_no_memory(f, "a merge of segments") : SEAM_OK;
     assert(m->count > 0 && m->sb != NULL);
 
     for (size_t i = 0; st == SEAM_OK && i < m->count; i++) {
@@ -419,7 +415,8 @@ enum seam_status invidx_segment_each_posting(struct invidx_segment *s, const uin
     struct invidx_termdict_iter it;
     struct invidx_plist l = {0};
     struct invidx_postings *p = calloc(1, sizeof *p);
-    enum seam_status st = p == NULL ? no_memory(f) : invidx_termdict_seek(&it, s, "", 0, f);
+    enum seam_status st = p == NULL ? seam_no_memory(f, "a merge of segments")
+                                    : invidx_termdict_seek(&it, s, "", 0, f);
     assert(fn != NULL);
     assert(s->fields >= 1 && s->fields <= INVIDX_FIELDS_MAX);
 
@@ -500,13 +497,13 @@ enum seam_status invidx_merge_segments(const struct invidx_merge_job *job, uint3
     m.postings = calloc(1, sizeof *m.postings);
     if (m.its == NULL || m.live == NULL || m.ords == NULL || m.lists == NULL ||
         m.postings == NULL) {
-        st = no_memory(f);
+        st = seam_no_memory(f, "a merge of segments");
         goto done;
     }
     for (size_t i = 0; i < count; i++) {
         m.ords[i] = malloc(sizeof **m.ords * ((size_t)in[i].seg->terms + 1));
         if (m.ords[i] == NULL) {
-            st = no_memory(f);
+            st = seam_no_memory(f, "a merge of segments");
             goto done;
         }
         seam_digest_merge(&m.expected, &in[i].seg->digest);

@@ -443,7 +443,7 @@ static enum seam_status finish(struct invidx_query *q, struct invidx_node *root,
 {
     assert(q->root == NULL);
     if (q->broken != SEAM_OK) {
-        if (f != NULL && f->status == SEAM_OK) *f = q->fault;
+        seam_fault_give(f, &q->fault);
         return q->broken;
     }
     q->root = root != NULL ? root : invidx_query_node(q, NODE_NONE);

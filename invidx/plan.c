@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum seam_status no_memory(struct seam_fault *f)
-{
-    return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                          "no memory to run the query");
-}
-
 struct builder {
     struct invidx_plan *p;
     const struct invidx_request *req;
@@ -25,7 +19,7 @@ static void *take(struct builder *b, size_t n)
     assert(n > 0);
     assert(b->p != NULL);
 
-    if (m == NULL && b->st == SEAM_OK) b->st = no_memory(b->f);
+    if (m == NULL && b->st == SEAM_OK) b->st = seam_no_memory(b->f, "the plan of a query");
     return m;
 }
 
@@ -378,7 +372,7 @@ static enum seam_status check_request(const struct invidx_query *q,
     assert(req != NULL);
 
     if (q->broken != SEAM_OK) {
-        if (f != NULL && f->status == SEAM_OK) *f = q->fault;
+        seam_fault_give(f, &q->fault);
         return q->broken;
     }
     if (q->root == NULL)
@@ -412,13 +406,13 @@ enum seam_status invidx_plan_make(struct invidx_query *q, const struct invidx_re
     seam_arena_reset(&q->run);
     q->pool_used = 0;
     p = seam_arena_alloc(&q->run, sizeof *p);
-    if (p == NULL) return no_memory(f);
+    if (p == NULL) return seam_no_memory(f, "the plan of a query");
     p->leaf_count = p->term_count = 0;
     b.p = p;
     p->q = q;
     p->r = q->reader;
     p->scratch = invidx_query_cursor(q);
-    if (p->scratch == NULL) return no_memory(f);
+    if (p->scratch == NULL) return seam_no_memory(f, "the plan of a query");
     p->k1 = own && req->k1 >= 0 ? req->k1 : p->r->box.view.k1;
     p->b = own && req->b >= 0 ? req->b : p->r->box.view.b;
     p->average_length = p->r->live == 0 || p->r->length_sum == 0

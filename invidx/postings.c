@@ -91,9 +91,7 @@ enum seam_status invidx_postings_open(struct invidx_postings *p, struct invidx_s
     p->plain = s->fields == 1 && weights[0] == 1;
     if (s->fields > 1 && p->field_tf == NULL) {
         p->field_tf = malloc(sizeof *p->field_tf * INVIDX_FIELDS_MAX * (PFOR_BLOCK + 16));
-        if (p->field_tf == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for postings");
+        if (p->field_tf == NULL) return seam_no_memory(f, "postings");
     }
     if (t->df == 1) return open_inlined(p, t, f);
     st = segment_touch(s, t->postings.p, t->postings.n, f);
@@ -273,9 +271,7 @@ enum seam_status invidx_postings_load_positions(struct invidx_postings *p, struc
     if (total > p->positions.n * 128 && p->inlined_pos == NULL)
         return invidx_segment_damaged(p->seg, at, "positions", f);
     pos = seam_buf_extend(&p->pos, ((size_t)total + PFOR_BLOCK) * sizeof *pos);
-    if (pos == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->seg->path, SEAM_FAULT_NO_OFFSET,
-                              "no memory for positions");
+    if (pos == NULL) return seam_no_memory(f, "positions");
     if (p->inlined_pos != NULL) {
         at = p->inlined_pos;
         for (uint32_t i = 0; i < total && at != NULL; i++)
@@ -382,8 +378,7 @@ enum seam_status invidx_plist_read(struct invidx_plist *l, struct invidx_segment
         if (st == SEAM_OK) st = invidx_postings_load_positions(p, f);
         if (st != SEAM_OK) break;
         if (!invidx_plist_reserve(l, l->n + p->n, l->pos_n + p->pos_start[p->n], s->fields))
-            return seam_fault_set(f, SEAM_NOMEM, s->path, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for a term's postings");
+            return seam_no_memory(f, "a term's postings");
         memcpy(l->docs + l->n, p->docs, p->n * sizeof *l->docs);
         for (uint32_t i = 0; i < p->n; i++)
             for (uint32_t k = 0; k < s->fields; k++)

@@ -12,8 +12,7 @@ enum seam_status invidx_query_new(struct invidx_reader *r, struct invidx_query *
     assert(r != NULL);
     assert(out != NULL);
 
-    if (q == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, r->dir, SEAM_FAULT_NO_OFFSET, "no memory for a query");
+    if (q == NULL) return seam_no_memory(f, "a query");
     q->reader = r;
     *out = q;
     return SEAM_OK;

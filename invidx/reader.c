@@ -200,7 +200,7 @@ static enum seam_status find_state(struct invidx_reader *r, struct seam_manifest
             st = SEAM_OK;
             continue;
         }
-        if (st != SEAM_OK && f != NULL) *f = gone;
+        if (st != SEAM_OK) seam_fault_give(f, &gone);
         if (st == SEAM_OK) st = invidx_store_decode(&got, r->dir, &state, f);
         if (st == SEAM_OK) {
             newest = all[i].applied_lsn;

@@ -230,8 +230,7 @@ static void add_key(struct invidx_exec *x, uint32_t doc)
         uint64_t *v = realloc(k->v, cap * sizeof *v);
 
         if (v == NULL) {
-            x->st = seam_fault_set(x->f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                                   "no memory for the matches");
+            x->st = seam_no_memory(x->f, "the matches");
             return;
         }
         k->v = v;

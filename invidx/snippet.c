@@ -141,9 +141,7 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
     if (st != SEAM_OK) return st;
     h = seam_arena_alloc(&q->run, sizeof *h * HITS_MAX);
     positive = seam_arena_zalloc(&q->run, p->leaf_count + 1);
-    if (h == NULL || positive == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                              "no memory for a snippet");
+    if (h == NULL || positive == NULL) return seam_no_memory(f, "a snippet");
     mark_positive(p->root, positive);
     hits = find_hits(p, positive, text, n, h, HITS_MAX);
     for (size_t a = 0, b = 0; a < hits; a++) { /* the widest run from each hit that fits */
@@ -170,7 +168,5 @@ enum seam_status invidx_snippet(struct invidx_reader *r, struct invidx_query *q,
         to = char_start(text, from + o.max_bytes < n ? from + o.max_bytes : n);
     assert(from <= to && to <= n);
     write(&(struct stretch){text, n, from, to}, h, hits, &o, out);
-    return seam_buf_ok(out) ? SEAM_OK
-                            : seam_fault_set(f, SEAM_NOMEM, "query", SEAM_FAULT_NO_OFFSET,
-                                             "no memory for a snippet");
+    return seam_buf_ok(out) ? SEAM_OK : seam_no_memory(f, "a snippet");
 }

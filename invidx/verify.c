@@ -282,7 +282,6 @@ enum seam_status invidx_verify(struct seam_io *io, const char *dir, struct seam_
     free(all);
     free(c.done);
     invidx_schema_box_free(&c.box);
-    if (st == SEAM_OK && !seam_buf_ok(report))
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the report");
+    if (st == SEAM_OK && !seam_buf_ok(report)) st = seam_no_memory(f, "the report");
     return st;
 }

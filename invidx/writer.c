@@ -9,12 +9,13 @@
 
 #include "engine/base/bitset.h"
 #include "engine/base/clock.h"
+#include "engine/base/grow.h"
 
 enum seam_status invidx_writer_check(struct invidx_writer *w, struct seam_fault *f)
 {
     if (seam_forked(&w->mark)) return seam_forked_fault(&w->mark, w->dir, f);
     if (w->failed == SEAM_OK) return SEAM_OK;
-    if (f != NULL && f->status == SEAM_OK) *f = w->failure;
+    seam_fault_give(f, &w->failure);
     return w->failed;
 }
 
@@ -87,11 +88,11 @@ enum seam_status invidx_writer_add_segment(struct invidx_writer *w, struct invid
     *out = s;
     return SEAM_OK;
 no_memory:
-    return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET, "no memory for a segment");
+    return seam_no_memory(f, "a segment");
 }
 
-enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s, uint32_t doc,
-                                    seam_lsn_t lsn, struct seam_fault *f)
+enum seam_status invidx_writer_tomb(struct invidx_wseg *s, uint32_t doc, seam_lsn_t lsn,
+                                    struct seam_fault *f)
 {
     assert(doc < s->seg->docs);
     assert(s->tomb_count < s->seg->docs);
@@ -100,9 +101,7 @@ enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg 
         size_t cap = s->tomb_cap == 0 ? 16 : 2 * s->tomb_cap;
         struct invidx_tomb *t = realloc(s->tombs, cap * sizeof *t);
 
-        if (t == NULL)
-            return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for a tombstone");
+        if (t == NULL) return seam_no_memory(f, "a tombstone");
         s->tombs = t;
         s->tomb_cap = cap;
     }
@@ -129,7 +128,7 @@ static bool load_tomb(void *ctx, uint64_t segment, uint32_t doc, seam_lsn_t lsn)
         if (s->seg->id != segment) continue;
         if (doc >= s->seg->docs) return false;
         if (seam_bitset_get(s->dead, doc)) return true;
-        if (l->st == SEAM_OK) l->st = invidx_writer_tomb(l->w, s, doc, lsn, l->f);
+        if (l->st == SEAM_OK) l->st = invidx_writer_tomb(s, doc, lsn, l->f);
         return true;
     }
     return true;
@@ -324,7 +323,7 @@ static enum seam_status flush(struct invidx_writer *w, struct seam_fault *f)
         w->new_names = true;
         for (uint32_t i = 0; st == SEAM_OK && i < b->doc_count; i++)
             if (b->docs[order[i]].death != SEAM_LSN_MAX)
-                st = invidx_writer_tomb(w, s, i, b->docs[order[i]].death, f);
+                st = invidx_writer_tomb(s, i, b->docs[order[i]].death, f);
         SEAM_TRACE(w->options.trace, "invidx", "segment_written", SEAM_TI("segment", s->seg->id),
                    SEAM_TI("docs", s->seg->docs), SEAM_TI("terms", s->seg->terms),
                    SEAM_TI("bytes", s->seg->size));
@@ -348,7 +347,7 @@ static enum seam_status kill_in_segments(struct invidx_writer *w, uint64_t key, 
              d < s->seg->docs && segment_key(s->seg, d) == key; d++) {
             if (seam_bitset_get(s->dead, d)) continue;
             *killed = true;
-            return invidx_writer_tomb(w, s, d, lsn, f);
+            return invidx_writer_tomb(s, d, lsn, f);
         }
     }
     return SEAM_OK;

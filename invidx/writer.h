@@ -75,9 +75,8 @@ SEAM_MUST_USE enum seam_status invidx_writer_add_segment(struct invidx_writer *w
                                                          struct invidx_segment *seg,
                                                          struct invidx_wseg **out,
                                                          struct seam_fault *f);
-SEAM_MUST_USE enum seam_status invidx_writer_tomb(struct invidx_writer *w, struct invidx_wseg *s,
-                                                  uint32_t doc, seam_lsn_t lsn,
-                                                  struct seam_fault *f);
+SEAM_MUST_USE enum seam_status invidx_writer_tomb(struct invidx_wseg *s, uint32_t doc,
+                                                  seam_lsn_t lsn, struct seam_fault *f);
 void invidx_wseg_free(struct invidx_wseg *s);
 SEAM_MUST_USE enum seam_status invidx_publish_manifest(struct invidx_writer *w, seam_lsn_t applied,
                                                        int64_t wall_us, struct seam_fault *f);

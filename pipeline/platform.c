@@ -1,15 +1,20 @@
 /* platform - makes a platform's folder, reads what it says of itself, and opens its source of truth. */
 #include "pipeline/platform.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/crc32c.h"
 #include "engine/base/rng.h"
+#include "engine/io/filehead.h"
 #include "oltp/oltp.h"
 #include "pipeline/shop/assets.h"
 #include "wal/wal.h"
 
 static const char config_name[] = "seam.json";
+enum { CREATED_MAX = 64 };
 
 enum seam_status platform_path(const struct platform *p, const char *part,
                                char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
@@ -73,6 +78,11 @@ static void read_log_config(struct platform *p, const struct seam_json *shop)
         p->relay_bound_bytes = (uint64_t)n;
 }
 
+static bool take_id(struct platform *p)
+{
+    return seam_platform_parse(p->id, p->owner) && sscanf(p->id, "%16" SCNx64, &p->log_id) == 1;
+}
+
 static void id_from_seed(struct platform *p, uint64_t seed)
 {
     struct seam_rng r;
@@ -81,9 +91,18 @@ static void id_from_seed(struct platform *p, uint64_t seed)
     seam_rng_seed(&r, seed);
     a = seam_rng_u64(&r);
     b = seam_rng_u64(&r);
-    snprintf(p->id, sizeof p->id, "%016llx%016llx", (unsigned long long)a, (unsigned long long)b);
-    p->log_id = a;
-    (void)seam_platform_parse(p->id, p->owner); /* 32 digits, just printed */
+    snprintf(p->id, sizeof p->id, "%016" PRIx64 "%016" PRIx64, a, b);
+    (void)take_id(p);
+}
+
+/* What the program says of itself in seam.json, and nobody edits. */
+static void identity_check(const struct platform *p, const char *created, char out[9])
+{
+    char text[256];
+    int n = snprintf(text, sizeof text, "%d\n%s\n%s\n", PLATFORM_FORMAT, p->id, created);
+
+    assert(n > 0 && (size_t)n < sizeof text);
+    snprintf(out, 9, "%08" PRIx32, seam_crc32c(0, text, (size_t)n));
 }
 
 /* seam.json is written last: a folder without it is no platform.                                   */
@@ -92,7 +111,7 @@ static enum seam_status write_config(struct platform *p, const char *created, co
 {
     struct seam_buf b = {0};
     struct seam_json_writer w;
-    char path[SEAM_PATH_MAX_BYTES];
+    char path[SEAM_PATH_MAX_BYTES], check[9];
     enum seam_status st;
 
     seam_jw_init(&w, &b);
@@ -103,6 +122,9 @@ static enum seam_status write_config(struct platform *p, const char *created, co
     seam_jw_str(&w, p->id);
     seam_jw_key(&w, "created");
     seam_jw_str(&w, created);
+    seam_jw_key(&w, "check");
+    identity_check(p, created, check);
+    seam_jw_str(&w, check);
     seam_jw_key(&w, "shop");
     seam_jw_raw(&w, shop, n);
     seam_jw_end_object(&w);
@@ -259,6 +281,8 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
     struct seam_buf b = {0};
     struct seam_json *parsed = NULL;
     const struct seam_json *format;
+    const char *created;
+    char check[9] = "";
     int64_t version = 0;
     enum seam_status st = seam_io_read_all(p->io, path, PLATFORM_CONFIG_MAX, &b, f);
 
@@ -271,13 +295,19 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
     format = seam_json_get(parsed, "format");
     if (format == NULL || !seam_json_int(format, &version) || version != PLATFORM_FORMAT)
         return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
-                              "\"format\" is not %d: made by another version of seam",
-                              PLATFORM_FORMAT);
+                              "a platform of format version %" PRId64
+                              "; this program reads version %d: `seam upgrade DIR` converts it",
+                              version, PLATFORM_FORMAT);
     snprintf(p->id, sizeof p->id, "%s", seam_json_string(parsed, "id", ""));
-    if (!seam_platform_parse(p->id, p->owner) ||
-        sscanf(p->id, "%16llx", (unsigned long long *)&p->log_id) != 1)
+    if (!take_id(p))
         return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
                               "\"id\" is not 32 hexadecimal digits");
+    created = seam_json_string(parsed, "created", "");
+    if (strlen(created) < CREATED_MAX) identity_check(p, created, check);
+    if (strcmp(seam_json_string(parsed, "check", "none"), check) != 0)
+        return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
+                              "format, id or created are not what \"check\" says: the file was "
+                              "damaged, or changed where it must not be (edit \"shop\" only)");
     return read_checkpoints_config(p, seam_json_get(parsed, "shop"), f);
 }
 

@@ -133,7 +133,7 @@ static enum seam_status take_row(const struct columnar_search *s,
         at[c] = text->size;
         if (values[c].type == SEAM_V_TEXT) seam_buf_append(text, values[c].s, values[c].len);
     }
-    if (!seam_buf_ok(text)) return SEAM_NOMEM;
+    if (!seam_buf_ok(text)) return seam_no_memory(s->f, "a row");
     for (int c = 0; c < schema->column_count; c++)
         if (values[c].type == SEAM_V_TEXT)
             values[c].s = text->data == NULL ? "" : (const char *)text->data + at[c];
@@ -181,7 +181,7 @@ enum seam_status columnar_get(const struct columnar_reader *r, int table,
         st = seam_fault_set(f, SEAM_INVALID, t->schema.name, SEAM_FAULT_NO_OFFSET,
                             "the table has no key");
     s.scratch = columnar_chunk_scratch_new();
-    if (key == NULL || s.scratch == NULL) st = SEAM_NOMEM;
+    if (key == NULL || s.scratch == NULL) st = seam_no_memory(f, "a look-up by key");
     for (int k = 0; st == SEAM_OK && k < t->schema.key_count; k++)
         st = key_value(&t->schema, t->schema.key[k], &key_values[t->schema.key[k]],
                        &key[t->schema.key[k]], f);

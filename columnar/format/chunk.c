@@ -90,6 +90,13 @@ static bool read_zones(struct columnar_chunk *c, struct seam_reader *r, unsigned
     return at == data && !r->bad;
 }
 
+/* Bytes that are good and memory that is short must not look alike: the one is damage. */
+static bool want_memory(struct columnar_chunk *c)
+{
+    c->no_memory = true;
+    return false;
+}
+
 static bool read_int_dict(struct columnar_chunk *c, struct seam_reader *r)
 {
     size_t bytes;
@@ -104,7 +111,7 @@ static bool read_int_dict(struct columnar_chunk *c, struct seam_reader *r)
         c->dict_d = calloc(1, bytes);
     else
         c->dict_i = calloc(1, bytes);
-    if (c->dict_d == NULL && c->dict_i == NULL) return false;
+    if (c->dict_d == NULL && c->dict_i == NULL) return want_memory(c);
     for (uint32_t k = 0; k < c->dict_count; k++) {
         int64_t z = (int64_t)seam_read_u64(r);
 
@@ -124,7 +131,7 @@ static bool read_text_dict(struct columnar_chunk *c, struct seam_reader *r)
         return false;
     c->dict_slots = 2 * c->dict_count;
     c->dict_s = calloc(c->dict_slots, sizeof *c->dict_s);
-    if (c->dict_s == NULL) return false;
+    if (c->dict_s == NULL) return want_memory(c);
     for (uint32_t k = 0; k < c->dict_slots; k++) {
         size_t n = 0;
 
@@ -146,8 +153,8 @@ static bool read_aux(struct columnar_chunk *c, const uint8_t *aux, size_t n)
     case CHUNK_TEXT_DICT: return c->narrow && read_text_dict(c, &r);
     case CHUNK_TEXT_SYMBOLS:
         c->symbols = malloc(sizeof *c->symbols);
-        return c->symbols != NULL && columnar_symbols_read(&r, c->symbols) &&
-               seam_reader_left(&r) == 0;
+        if (c->symbols == NULL) return want_memory(c);
+        return columnar_symbols_read(&r, c->symbols) && seam_reader_left(&r) == 0;
     case CHUNK_DECIMALS: return n == 0 && c->factor <= 12;
     default: return n == 0;
     }
@@ -180,30 +187,32 @@ static bool open_parts(struct columnar_chunk *c, struct seam_reader *r)
     if (seam_reader_left(r) < data) return false;
     data = seam_reader_left(r) - data;
     c->zones = calloc(c->vectors, sizeof *c->zones);
-    if (c->zones == NULL || !read_zones(c, r, width, zone_base, data)) return false;
+    if (c->zones == NULL) return want_memory(c);
+    if (!read_zones(c, r, width, zone_base, data)) return false;
     aux = seam_read_bytes(r, aux_size);
     if (aux == NULL && aux_size > 0) return false;
     c->data = r->pos;
     return read_aux(c, aux, aux_size);
 }
 
-bool columnar_chunk_open(const uint8_t *p, size_t size, struct columnar_chunk **out, size_t *at)
+enum seam_status columnar_chunk_open(const uint8_t *p, size_t size, struct columnar_chunk **out,
+                                     size_t *at)
 {
     struct seam_reader r = seam_reader_of(p, size);
     struct columnar_chunk *c = calloc(1, sizeof *c);
-    bool ok = c != NULL;
+    enum seam_status st = SEAM_NOMEM;
 
-    if (ok) {
+    if (c != NULL) {
         c->size = size;
-        ok = open_parts(c, &r);
+        st = open_parts(c, &r) ? SEAM_OK : c->no_memory ? SEAM_NOMEM : SEAM_CORRUPT;
     }
     *at = seam_reader_offset(&r);
-    if (!ok) {
+    if (st != SEAM_OK) {
         columnar_chunk_close(c);
         c = NULL;
     }
     *out = c;
-    return ok;
+    return st;
 }
 
 void columnar_chunk_close(struct columnar_chunk *c)

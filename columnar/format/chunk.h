@@ -64,6 +64,7 @@ struct columnar_chunk_summary { /* what the footer repeats of it */
 
 struct columnar_chunk {
     uint8_t kind, type, scale;
+    bool no_memory; /* while it is opened: allocation failed, the bytes are not to blame */
     bool narrow;
     uint32_t rows, vectors;
     uint64_t base, factor;
@@ -86,8 +87,10 @@ void columnar_chunk_encode(const struct columnar_column *c, size_t from, size_t 
                            struct columnar_chunk_summary *summary);
 
 /* Checks everything that can be checked without decoding, and reads the dictionary. p must live as long
- * as the chunk and be followed by BITPACK_SLACK readable bytes. NULL out and false: corrupt, *at says where. */
-bool columnar_chunk_open(const uint8_t *p, size_t size, struct columnar_chunk **out, size_t *at);
+ * as the chunk and be followed by BITPACK_SLACK readable bytes. *out is NULL unless SEAM_OK.
+ * SEAM_CORRUPT: *at says where. SEAM_NOMEM. */
+SEAM_MUST_USE enum seam_status columnar_chunk_open(const uint8_t *p, size_t size,
+                                                   struct columnar_chunk **out, size_t *at);
 void columnar_chunk_close(struct columnar_chunk *c);
 
 static inline uint32_t chunk_vector_rows(const struct columnar_chunk *c, uint32_t v)

@@ -6,12 +6,10 @@
 
 enum seam_status columnar_coldata_init(struct columnar_coldata *d, const struct seam_schema *s)
 {
-    *d = (struct columnar_coldata){.count = s->column_count};
+    *d = (struct columnar_coldata){0};
     d->columns = calloc(s->column_count == 0 ? 1 : s->column_count, sizeof *d->columns);
-    if (d->columns == NULL) {
-        d->count = 0; /* nothing to free */
-        return SEAM_NOMEM;
-    }
+    if (d->columns == NULL) return SEAM_NOMEM;
+    d->count = s->column_count; /* not before: what counts columns has them */
     for (int c = 0; c < d->count; c++) {
         d->columns[c].id = s->columns[c].id;
         d->columns[c].type = (uint8_t)s->columns[c].type;

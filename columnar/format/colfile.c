@@ -345,6 +345,7 @@ enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group
     struct columnar_chunk *c = atomic_load_explicit(&k->opened, memory_order_acquire), *none = NULL;
     const uint8_t *p = file->map + k->offset;
     size_t at = 0;
+    enum seam_status st;
 
     if (c != NULL) {
         *out = c;
@@ -353,7 +354,9 @@ enum seam_status columnar_colfile_chunk(struct columnar_colfile *file, int group
     if (seam_crc32c(0, p, k->size) != k->crc)
         return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset,
                               "a chunk's checksum is wrong");
-    if (!columnar_chunk_open(p, k->size, &c, &at))
+    st = columnar_chunk_open(p, k->size, &c, &at);
+    if (st == SEAM_NOMEM) return seam_no_memory(f, "a chunk of a column file");
+    if (st != SEAM_OK)
         return seam_fault_set(f, SEAM_CORRUPT, file->path, k->offset + at, "a chunk is not valid");
     if (c->rows != file->groups[group].rows || c->type != file->columns[column].type ||
         c->scale != file->columns[column].scale || c->kind != k->summary.kind) {

@@ -138,32 +138,35 @@ static enum seam_status write_part(struct columnar_writer *w, struct columnar_ta
                                    struct columnar_table_file *made, struct seam_fault *f)
 {
     struct columnar_coldata out = {0};
-    enum seam_status st = columnar_coldata_init(&out, &t->schema);
+    enum seam_status st =
+        seam_no_memory_if(columnar_coldata_init(&out, &t->schema), f, "the warehouse");
 
     if (st == SEAM_OK) st = columnar_coldata_reserve(&out, n);
     for (size_t i = 0; st == SEAM_OK && i < n; i++) {
         for (int c = 0; c < g->count; c++)
             w->values[g->columns[c]] = columnar_coldata_value(&g->rows, g->columns[c], p[i].row);
-        st = columnar_coldata_append(&out, w->values, g->rows.lsn[p[i].row]);
+        st = seam_no_memory_if(columnar_coldata_append(&out, w->values, g->rows.lsn[p[i].row]), f,
+                               "the warehouse");
     }
     if (st == SEAM_OK) st = columnar_writer_write_file(w, t, &out, w->s.next_file++, made, f);
     for (size_t i = 0; st == SEAM_OK && i < n; i++)
         if (g->ends[p[i].row] != SEAM_LSN_MAX) {
-            st = columnar_file_kill(made, (uint32_t)i, g->ends[p[i].row]);
+            st = seam_no_memory_if(columnar_file_kill(made, (uint32_t)i, g->ends[p[i].row]), f,
+                                   "the warehouse");
             made->kills_dirty = true;
         }
     columnar_coldata_free(&out);
     return st;
 }
 
+/* files: room for all of both, the table's from here on; so that nothing can fail any more. */
 static void replace_files(struct columnar_table *t, const bool *chosen,
-                          struct columnar_table_file *made, size_t made_count)
+                          const struct columnar_table_file *made, size_t made_count,
+                          struct columnar_table_file *files)
 {
-    struct columnar_table_file *files = calloc(t->file_count + made_count + 1, sizeof *files);
     size_t n = 0;
     bool placed = false;
 
-    assert(files != NULL);
     for (size_t i = 0; i < t->file_count; i++) {
         if (!chosen[i]) {
             files[n++] = t->files[i];
@@ -188,8 +191,11 @@ static enum seam_status write_parts(struct columnar_writer *w, size_t table, con
     size_t per_file = (size_t)w->opt.file_rows_max,
            parts = (g->rows.rows + per_file - 1) / per_file;
     struct columnar_table_file *made = calloc(parts + 1, sizeof *made);
+    struct columnar_table_file *files = calloc(t->file_count + parts + 1, sizeof *files);
     struct compact_place *p = order_rows(t, &g->rows);
-    enum seam_status st = made == NULL || p == NULL ? SEAM_NOMEM : SEAM_OK;
+    enum seam_status st = made == NULL || files == NULL || p == NULL
+                              ? seam_no_memory(f, "files that are merged")
+                              : SEAM_OK;
     size_t done = 0;
 
     for (; st == SEAM_OK && done < parts; done++) {
@@ -205,9 +211,13 @@ static enum seam_status write_parts(struct columnar_writer *w, size_t table, con
         columnar_keyindex_free(&w->tables[table].index);
         w->tables[table].indexed = false;
     }
-    if (st == SEAM_OK) replace_files(t, chosen, made, parts);
+    if (st == SEAM_OK) {
+        replace_files(t, chosen, made, parts, files);
+        files = NULL;
+    }
     for (size_t k = 0; st != SEAM_OK && made != NULL && k < parts; k++)
         columnar_file_free(&made[k]);
+    free(files);
     free(made);
     free(p);
     return st;
@@ -220,11 +230,12 @@ enum seam_status columnar_compact_files(struct columnar_writer *w, size_t table,
     struct columnar_table *t = &w->s.tables[table];
     int columns[SEAM_COLUMNS_MAX];
     struct gather g = {.s = &w->s, .columns = columns, .limit = limit};
-    enum seam_status st = columnar_coldata_init(&g.rows, &t->schema);
+    enum seam_status st =
+        seam_no_memory_if(columnar_coldata_init(&g.rows, &t->schema), f, "the warehouse");
     size_t before = t->file_count;
 
     g.values = calloc(SEAM_COLUMNS_MAX, sizeof *g.values);
-    if (g.values == NULL) st = SEAM_NOMEM;
+    if (g.values == NULL) st = seam_no_memory(f, "files that are merged");
     for (int c = 0; c < t->schema.column_count; c++)
         if (seam_column_live(&t->schema.columns[c], t->schema.version)) columns[g.count++] = c;
     for (size_t i = 0; st == SEAM_OK && i < t->file_count; i++) {
@@ -322,7 +333,7 @@ static enum seam_status compact_each(struct columnar_writer *w, uint64_t limit, 
         struct columnar_table *t = &w->s.tables[i];
         bool *chosen = calloc(t->file_count + 1, sizeof *chosen);
 
-        if (chosen == NULL) return SEAM_NOMEM;
+        if (chosen == NULL) return seam_no_memory(f, "files that are merged");
         if (choose_files(w, t, limit - done->rows_rewritten, chosen)) {
             *found = true;
             st = columnar_compact_files(w, i, chosen, SEAM_LSN_MAX, done, f);
@@ -421,7 +432,7 @@ enum seam_status columnar_compact(struct columnar_writer *w, struct columnar_mai
 
         if (!worth_compacting(w, t)) continue;
         chosen = malloc(t->file_count * sizeof *chosen);
-        if (chosen == NULL) return SEAM_NOMEM;
+        if (chosen == NULL) return seam_no_memory(f, "files that are merged");
         memset(chosen, 1, t->file_count * sizeof *chosen);
         st = columnar_compact_files(w, i, chosen, SEAM_LSN_MAX, done, f);
         free(chosen);

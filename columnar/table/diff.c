@@ -170,7 +170,9 @@ static enum seam_status report(const struct collect *c, enum columnar_diff_mode 
     size_t n = c->rows.rows, count = 0;
     struct changed *v = malloc((n + 1) * sizeof *v);
     struct event *events = malloc((2 * n + 1) * sizeof *events);
-    enum seam_status st = v == NULL || events == NULL ? SEAM_NOMEM : keys_of(c, v, f);
+    enum seam_status st = v == NULL || events == NULL
+                              ? seam_no_memory(f, "what changed between two moments")
+                              : keys_of(c, v, f);
 
     if (st == SEAM_OK) {
         qsort(v, n, sizeof *v, by_key);
@@ -207,7 +209,9 @@ enum seam_status columnar_diff(const struct columnar_reader *r, int table, seam_
             "every change is known only within the kept history; ask for the net change");
     if (st != SEAM_OK) return st;
     c.values = calloc(SEAM_COLUMNS_MAX, sizeof *c.values);
-    st = c.values == NULL ? SEAM_NOMEM : columnar_coldata_init(&c.rows, &t->schema);
+    st = c.values == NULL
+             ? seam_no_memory(f, "what changed between two moments")
+             : seam_no_memory_if(columnar_coldata_init(&c.rows, &t->schema), f, "the warehouse");
     for (int k = 0; k < t->schema.column_count; k++)
         if (seam_column_live(&t->schema.columns[k], t->schema.version)) columns[c.count++] = k;
     if (st == SEAM_OK)

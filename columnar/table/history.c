@@ -189,7 +189,7 @@ static enum seam_status roll_table(struct columnar_writer *w, size_t table, seam
     bool *chosen = calloc(t->file_count + 1, sizeof *chosen), any = false;
     enum seam_status st = SEAM_OK;
 
-    if (chosen == NULL) return SEAM_NOMEM;
+    if (chosen == NULL) return seam_no_memory(f, "what is kept of history");
     for (size_t i = 0; i < t->file_count; i++) {
         chosen[i] = t->files[i].lsn_max > lsn || t->files[i].kill_max > lsn;
         any = any || chosen[i];

@@ -182,7 +182,7 @@ static enum seam_status add_rows(struct columnar_keyindex *x, const struct colum
 
     assert(t->schema.key_count > 0);
     d.values = calloc(t->schema.column_count, sizeof *d.values);
-    if (d.values == NULL) return SEAM_NOMEM;
+    if (d.values == NULL) return seam_no_memory(f, "the index of a table's keys");
     for (int k = 0; k < t->schema.key_count; k++) columns[k] = t->schema.key[k];
     st = columnar_table_versions(t, only, columns, t->schema.key_count, add_versions, &d, f);
     free(d.values);
@@ -196,8 +196,8 @@ enum seam_status columnar_keyindex_build(const struct columnar_table *t,
     enum seam_status st;
 
     columnar_keyindex_free(x);
-    st = resize(x, 1024);
-    if (st == SEAM_OK) st = add_rows(x, t, NULL, f);
+    st = seam_no_memory_if(resize(x, 1024), f, "the warehouse");
+    if (st == SEAM_OK) st = seam_no_memory_if(add_rows(x, t, NULL, f), f, "rows that are read");
     if (st != SEAM_OK) columnar_keyindex_free(x);
     return st;
 }
@@ -207,5 +207,5 @@ enum seam_status columnar_keyindex_add_file(struct columnar_keyindex *x,
                                             const struct columnar_table_file *tf,
                                             struct seam_fault *f)
 {
-    return add_rows(x, t, tf, f);
+    return seam_no_memory_if(add_rows(x, t, tf, f), f, "rows that are read");
 }

@@ -335,8 +335,7 @@ static enum seam_status read_header(struct loading *l, const char **at, const ch
         if ((size_t)l->fields == cap) {
             int *grown = realloc(l->column_of, (cap = cap == 0 ? 32 : 2 * cap) * sizeof *grown);
 
-            if (grown == NULL)
-                return seam_fault_set(f, SEAM_NOMEM, path, 1, "no memory for the header");
+            if (grown == NULL) return seam_no_memory(f, "the header");
             l->column_of = grown;
         }
         memcpy(name, field, n);
@@ -434,7 +433,8 @@ static enum seam_status load_parts(struct loading *l, const char *start, const c
             l->parts[n] = (struct load_part){.begin = s, .end = part_end(l, s, end, want)};
             s = l->parts[n].end;
         }
-        st = seam_parallel_for(l->w->opt.threads, n, 1, run_parts, l);
+        st = seam_no_memory_if(seam_parallel_for(l->w->opt.threads, n, 1, run_parts, l), f,
+                               "the warehouse");
         for (size_t i = 0; i < n; i++) {
             struct load_part *p = &l->parts[i];
 
@@ -490,7 +490,8 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
                               "a table with a key is loaded by upserts");
     l.part_count = (size_t)w->opt.threads * PARTS_PER_THREAD;
     l.parts = calloc(l.part_count, sizeof *l.parts);
-    st = l.parts == NULL ? SEAM_NOMEM : open_bytes(w->io, path, &inflated, &map, &size, f);
+    st = l.parts == NULL ? seam_no_memory(f, "a file that is loaded")
+                         : open_bytes(w->io, path, &inflated, &map, &size, f);
     start = s = map != NULL ? (const char *)map : (const char *)inflated.data;
     if (st == SEAM_OK && size >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0) s += 3;
     if (st == SEAM_OK) st = read_header(&l, &s, start + size, path, f);
@@ -510,7 +511,7 @@ enum seam_status columnar_load_csv(struct columnar_writer *w, int table, const c
     if (st == SEAM_OK && written.rows > 0) {
         w->s.next_file++;
         w->structure = true;
-        st = columnar_table_add_file(l.t, &tf);
+        st = seam_no_memory_if(columnar_table_add_file(l.t, &tf), f, "the warehouse");
         if (st == SEAM_OK) {
             *tf = (struct columnar_table_file){.id = id,
                                                .rows = written.rows,

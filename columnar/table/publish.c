@@ -59,7 +59,9 @@ static enum seam_status write_groups(struct columnar_writer *w, struct encode_jo
         size_t n = groups - g < at_once ? groups - g : at_once;
 
         j->first_group = g;
-        st = seam_parallel_for(w->opt.threads > 0 ? w->opt.threads : 1, n, 1, encode_groups, j);
+        st = seam_no_memory_if(
+            seam_parallel_for(w->opt.threads > 0 ? w->opt.threads : 1, n, 1, encode_groups, j), f,
+            "the warehouse");
         for (size_t k = 0; k < n; k++) {
             if (st == SEAM_OK) st = columnar_colfile_add(out, &j->groups[k], f);
             columnar_colgroup_free(&j->groups[k], j->count);
@@ -121,7 +123,7 @@ enum seam_status columnar_writer_flush_tail(struct columnar_writer *w, size_t ta
     if (t->rows.rows == 0) return SEAM_OK;
     w->structure = true;
     st = columnar_writer_write_file(w, t, &t->rows, t->tail.id, &made, f);
-    if (st == SEAM_OK) st = columnar_table_add_file(t, &tf);
+    if (st == SEAM_OK) st = seam_no_memory_if(columnar_table_add_file(t, &tf), f, "the warehouse");
     if (st != SEAM_OK) {
         columnar_colfile_unref(made.file);
         return st;
@@ -136,7 +138,7 @@ enum seam_status columnar_writer_flush_tail(struct columnar_writer *w, size_t ta
     t->tail.buckets = NULL;
     t->tail.bucket_count = 0;
     w->tables[table].published = 0;
-    return columnar_table_reset_tail(t, w->s.next_file++);
+    return seam_no_memory_if(columnar_table_reset_tail(t, w->s.next_file++), f, "the warehouse");
 }
 
 /* ---- kills ---- */
@@ -205,7 +207,9 @@ enum seam_status columnar_writer_publish_manifest(struct columnar_writer *w, sea
     if (st == SEAM_OK) st = write_kills(w, f);
     if (st == SEAM_OK && !w->opt.no_sync) st = seam_io_sync_dir(w->io, w->s.dir, f);
     if (st == SEAM_OK && new_snapshot)
-        st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
+        st = seam_no_memory_if(
+            columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us), f,
+            "the warehouse");
     if (st == SEAM_OK) {
         columnar_state_encode(&w->s, &m.payload);
         st = seam_buf_check(&m.payload, f, "the manifest");
@@ -332,7 +336,9 @@ static enum seam_status publish_journal(struct columnar_writer *w, seam_lsn_t ap
                               "no memory to publish");
     st = journal_write(w, b, f);
     if (st == SEAM_OK)
-        st = columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us);
+        st = seam_no_memory_if(
+            columnar_state_add_snapshot(&w->s, w->s.next_snapshot++, applied, wall_us), f,
+            "the warehouse");
     if (st != SEAM_OK) {
         w->poisoned = st;
         return st;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "engine/base/crc32c.h"
+#include "engine/base/grow.h"
 
 enum { PAYLOAD_VERSION = 1, COMMITTED_TRIES = 100 };
 
@@ -58,13 +59,7 @@ enum seam_status columnar_file_kill(struct columnar_table_file *tf, uint32_t row
     struct columnar_kill_bucket *b;
 
     if (at >= tf->bucket_count) {
-        size_t want = at + 1 > 2 * tf->bucket_count ? at + 1 : 2 * tf->bucket_count;
-        struct columnar_kill_bucket *more = realloc(tf->buckets, want * sizeof *more);
-
-        if (more == NULL) return SEAM_NOMEM;
-        memset(more + tf->bucket_count, 0, (want - tf->bucket_count) * sizeof *more);
-        tf->buckets = more;
-        tf->bucket_count = want;
+        if (!SEAM_GROW_ZERO(&tf->buckets, &tf->bucket_count, at + 1)) return SEAM_NOMEM;
     }
     b = &tf->buckets[at];
     if (b->count == b->cap) {
@@ -93,14 +88,7 @@ void columnar_table_free(struct columnar_table *t)
 
 enum seam_status columnar_table_add_file(struct columnar_table *t, struct columnar_table_file **out)
 {
-    if (t->file_count == t->file_cap) {
-        size_t cap = t->file_cap == 0 ? 8 : 2 * t->file_cap;
-        struct columnar_table_file *more = realloc(t->files, cap * sizeof *more);
-
-        if (more == NULL) return SEAM_NOMEM;
-        t->files = more;
-        t->file_cap = cap;
-    }
+    if (!SEAM_GROW(&t->files, &t->file_cap, t->file_count + 1)) return SEAM_NOMEM;
     *out = &t->files[t->file_count++];
     **out = (struct columnar_table_file){0};
     return SEAM_OK;
@@ -146,14 +134,7 @@ enum seam_status columnar_state_add_snapshot(struct columnar_state *s, uint64_t 
         memmove(s->snapshots, s->snapshots + SNAPSHOTS_MAX / 8,
                 s->snapshot_count * sizeof *s->snapshots);
     }
-    if (s->snapshot_count == s->snapshot_cap) {
-        size_t cap = s->snapshot_cap == 0 ? 64 : 2 * s->snapshot_cap;
-        struct columnar_snapshot *more = realloc(s->snapshots, cap * sizeof *more);
-
-        if (more == NULL) return SEAM_NOMEM;
-        s->snapshots = more;
-        s->snapshot_cap = cap;
-    }
+    if (!SEAM_GROW(&s->snapshots, &s->snapshot_cap, s->snapshot_count + 1)) return SEAM_NOMEM;
     s->snapshots[s->snapshot_count++] = (struct columnar_snapshot){id, lsn, wall_us};
     return SEAM_OK;
 }
@@ -336,9 +317,9 @@ static enum seam_status decode_file(struct columnar_state *s, struct columnar_ta
 {
     struct columnar_table_file *tf, *lent;
     char path[SEAM_PATH_MAX_BYTES];
-    enum seam_status st = columnar_table_add_file(t, &tf);
+    enum seam_status st = SEAM_OK;
 
-    if (st != SEAM_OK) return seam_no_memory(f, "a table's files");
+    if (columnar_table_add_file(t, &tf) != SEAM_OK) return seam_no_memory(f, "a table's files");
     tf->id = seam_read_varint(r);
     tf->rows = seam_read_varint(r);
     tf->bytes = seam_read_varint(r);
@@ -750,27 +731,25 @@ enum seam_status columnar_state_load(struct seam_io *io, const char *dir, bool r
 {
     struct seam_manifest m = {0};
     struct columnar_state s = {.io = io, .next_file = 1, .next_snapshot = 1};
-    enum seam_status st = SEAM_NOMEM;
+    enum seam_status st;
 
     s.dir = strdup(dir);
-    if (s.dir == NULL) goto done;
-    st = seam_manifest_load_newest(io, dir, COLUMNAR_KIND, &m, f);
+    st = s.dir == NULL ? seam_no_memory(f, "the state of the warehouse")
+                       : seam_manifest_load_newest(io, dir, COLUMNAR_KIND, &m, f);
     if (st == SEAM_NOT_FOUND) {
         if (f != NULL) seam_fault_clear(f);
         s.tables = calloc(COLUMNAR_TABLES_MAX, sizeof *s.tables);
         s.tags = calloc(COLUMNAR_TAGS_MAX, sizeof *s.tags);
-        st = s.tables == NULL || s.tags == NULL ? SEAM_NOMEM : SEAM_OK;
+        st = s.tables == NULL || s.tags == NULL ? seam_no_memory(f, "the state of the warehouse")
+                                                : SEAM_OK;
     } else if (st == SEAM_OK) {
         st = decode_payload(&s, &m, old, f);
         if (st == SEAM_OK) st = columnar_state_follow(&s, recover, NULL, f);
     }
-done:
     seam_buf_free(&m.payload);
     if (st == SEAM_OK)
         *out = s;
     else
         columnar_state_free(&s);
-    return st == SEAM_NOMEM ? seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                                             "no memory to load the warehouse")
-                            : st;
+    return st;
 }

@@ -53,17 +53,21 @@ static bool inside(const struct columnar_zone *z, const struct columnar_vec *v, 
     return true;
 }
 
-static void check_chunk(struct columnar_verifying *v, struct columnar_colfile *file, int group,
-                        int column, struct columnar_chunk_scratch *scratch)
+/* SEAM_NOMEM is no finding: the file may be whole. */
+static enum seam_status check_chunk(struct columnar_verifying *v, struct columnar_colfile *file,
+                                    int group, int column, struct columnar_chunk_scratch *scratch)
 {
     const struct columnar_colfile_chunk *k = &file->groups[group].chunks[column];
     const struct columnar_chunk *c = NULL;
     struct seam_fault f = {0};
+    enum seam_status st = columnar_colfile_chunk(file, group, column, &c, &f);
 
     v->out->chunks++;
-    if (columnar_colfile_chunk(file, group, column, &c, &f) != SEAM_OK) {
+    if (st == SEAM_NOMEM) seam_fault_give(v->f, &f);
+    if (st == SEAM_NOMEM) return st;
+    if (st != SEAM_OK) {
         finding(v, "%s: byte %" PRIu64 ": %s", file->path, f.at, f.why);
-        return;
+        return SEAM_OK;
     }
     if (c->nulls != k->summary.nulls ||
         (c->nulls < c->rows && (c->min != k->summary.min || c->max != k->summary.max)))
@@ -75,29 +79,34 @@ static void check_chunk(struct columnar_verifying *v, struct columnar_colfile *f
         struct columnar_chunk_vector cv;
         struct columnar_vec vec;
 
-        if (columnar_chunk_read(c, n, scratch, &vec) != SEAM_OK ||
-            !columnar_chunk_vector(c, n, &cv) || !columnar_chunk_vector_nulls(&cv, nulls))
+        st = columnar_chunk_read(c, n, scratch, &vec);
+        if (st == SEAM_NOMEM) return seam_no_memory(v->f, "a vector that is verified");
+        if (st != SEAM_OK || !columnar_chunk_vector(c, n, &cv) ||
+            !columnar_chunk_vector_nulls(&cv, nulls))
             finding(v, "%s: byte %" PRIu64 ": vector %u does not decode", file->path, k->offset, n);
         else if (!inside(&c->zones[n], &vec, rows))
             finding(v, "%s: byte %" PRIu64 ": vector %u holds values outside its statistics",
                     file->path, k->offset, n);
     }
+    return SEAM_OK;
 }
 
 static enum seam_status check_file(struct columnar_verifying *v, struct columnar_colfile *file)
 {
     struct columnar_chunk_scratch *scratch = columnar_chunk_scratch_new();
+    enum seam_status st = SEAM_OK;
 
-    if (scratch == NULL) return SEAM_NOMEM;
+    if (scratch == NULL) return seam_no_memory(v->f, "what is verified");
     v->out->files++;
     v->out->bytes += file->size;
     v->out->rows += file->rows;
     for (int g = 0; g < file->group_count; g++) {
         v->out->row_groups++;
-        for (int c = 0; c < file->column_count; c++) check_chunk(v, file, g, c, scratch);
+        for (int c = 0; st == SEAM_OK && c < file->column_count; c++)
+            st = check_chunk(v, file, g, c, scratch);
     }
     columnar_chunk_scratch_free(scratch);
-    return SEAM_OK;
+    return st;
 }
 
 /* ---- rows ---- */
@@ -160,7 +169,7 @@ static enum seam_status check_table(struct columnar_verifying *v, const struct c
     if (st != SEAM_OK || v->findings > before)
         return st; /* rows of damaged files cannot be walked */
     r.values = calloc(SEAM_COLUMNS_MAX, sizeof *r.values);
-    if (r.values == NULL) return SEAM_NOMEM;
+    if (r.values == NULL) return seam_no_memory(v->f, "what is verified");
     for (int k = 0; k < t->schema.key_count; k++) columns[k] = t->schema.key[k];
     st = columnar_table_versions(t, NULL, columns, t->schema.key_count, check_rows, &r, v->f);
     if (r.twice > 0)
@@ -187,7 +196,7 @@ enum seam_status columnar_verify(struct seam_io *io, const char *dir, struct col
         finding(&v, "%s", seam_fault_text(&here, text, sizeof text));
     }
     if (st != SEAM_OK) {
-        if (f != NULL) *f = here;
+        seam_fault_give(f, &here);
         return st;
     }
     for (size_t i = 0; st == SEAM_OK && i < s.table_count; i++)

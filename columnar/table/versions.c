@@ -107,13 +107,17 @@ enum seam_status columnar_table_read_column(const struct columnar_table *t,
     int at;
     enum seam_status st;
 
-    if (tf->file == NULL) return tail_column(t, tf, group, v, column, scratch, out);
+    if (tf->file == NULL)
+        return seam_no_memory_if(tail_column(t, tf, group, v, column, scratch, out), f,
+                                 "rows that are read");
     at = column == COLUMN_BEGIN ? 0
                                 : columnar_colfile_column(tf->file, t->schema.columns[column].id);
-    if (at < 0) return default_column(&t->schema.columns[column], scratch, out);
+    if (at < 0)
+        return seam_no_memory_if(default_column(&t->schema.columns[column], scratch, out), f,
+                                 "rows that are read");
     st = columnar_colfile_chunk(tf->file, group, at, &c, f);
     if (st != SEAM_OK) return st;
-    st = columnar_chunk_read(c, v, scratch, out);
+    st = seam_no_memory_if(columnar_chunk_read(c, v, scratch, out), f, "the warehouse");
     if (st == SEAM_CORRUPT)
         return seam_fault_set(f, st, tf->file->path, tf->file->groups[group].chunks[at].offset,
                               "vector %u of a chunk does not decode", v);
@@ -202,7 +206,7 @@ static enum seam_status versions_of(const struct walk *w, const struct columnar_
                                                 &w->vecs[c], f);
                 if (st != SEAM_OK) return st;
             }
-            st = w->fn(w->ctx, &b);
+            st = seam_no_memory_if(w->fn(w->ctx, &b), f, "the rows of a table");
             if (st != SEAM_OK) return st;
         }
     }
@@ -216,10 +220,10 @@ static enum seam_status walk(struct walk *w, const struct columnar_table_file *o
 
     w->scratch = calloc((size_t)w->n + 1, sizeof *w->scratch);
     w->vecs = calloc((size_t)w->n + 1, sizeof *w->vecs);
-    if (w->scratch == NULL || w->vecs == NULL) st = SEAM_NOMEM;
+    if (w->scratch == NULL || w->vecs == NULL) st = seam_no_memory(f, "the rows of a table");
     for (int c = 0; st == SEAM_OK && c <= w->n; c++) {
         w->scratch[c] = columnar_chunk_scratch_new();
-        if (w->scratch[c] == NULL) st = SEAM_NOMEM;
+        if (w->scratch[c] == NULL) st = seam_no_memory(f, "the rows of a table");
     }
     if (st == SEAM_OK && only != NULL) {
         st = versions_of(w, only, f);

@@ -1,5 +1,6 @@
 /* writer - opens the folder for writing, takes rows and deletions, keeps what is pending. */
 #include "columnar/table/writer.h"
+#include "engine/base/grow.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -170,13 +171,13 @@ static enum seam_status evolve(struct columnar_writer *w, size_t table,
 
     if (st != SEAM_OK) return st;
     st = columnar_writer_flush_tail(w, table, f);
-    if (st == SEAM_OK) st = seam_schema_clone(schema, &copy);
+    if (st == SEAM_OK) st = seam_no_memory_if(seam_schema_clone(schema, &copy), f, "the warehouse");
     if (st != SEAM_OK) return st;
     seam_schema_free(&t->schema);
     t->schema = copy;
     w->structure = true;
     /* The tail is empty: shape it anew, under the same id. */
-    return columnar_table_reset_tail(t, t->tail.id);
+    return seam_no_memory_if(columnar_table_reset_tail(t, t->tail.id), f, "the warehouse");
 }
 
 static enum seam_status check_options(const struct seam_schema *s,
@@ -218,8 +219,9 @@ enum seam_status columnar_define_table(struct columnar_writer *w, const struct s
                               "a warehouse holds %d tables", COLUMNAR_TABLES_MAX);
     t = &w->s.tables[w->s.table_count];
     *t = (struct columnar_table){.id = (uint32_t)w->s.next_file++, .opt = *opt};
-    st = seam_schema_clone(schema, &t->schema);
-    if (st == SEAM_OK) st = columnar_table_reset_tail(t, w->s.next_file++);
+    st = seam_no_memory_if(seam_schema_clone(schema, &t->schema), f, "the warehouse");
+    if (st == SEAM_OK)
+        st = seam_no_memory_if(columnar_table_reset_tail(t, w->s.next_file++), f, "the warehouse");
     if (st != SEAM_OK) {
         columnar_table_free(t);
         return seam_fault_set(f, st, schema->name, SEAM_FAULT_NO_OFFSET, "no memory for a table");
@@ -328,7 +330,9 @@ static enum seam_status add_row(struct columnar_writer *w, int table, seam_lsn_t
     enum seam_status st = SEAM_OK;
 
     if (t->rows.rows >= TAIL_SPILL_ROWS) st = columnar_writer_flush_tail(w, (size_t)table, f);
-    if (st == SEAM_OK) st = columnar_coldata_append(&t->rows, w->values, lsn);
+    if (st == SEAM_OK)
+        st = seam_no_memory_if(columnar_coldata_append(&t->rows, w->values, lsn), f,
+                               "the warehouse");
     if (st != SEAM_OK)
         return seam_fault_set(f, st, t->schema.name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
     t->tail.rows = t->rows.rows;
@@ -373,14 +377,7 @@ static enum seam_status end_row(struct columnar_writer *w, int table, uint64_t f
     struct columnar_table_file *tf = columnar_table_file_by_id(&w->s.tables[table], file);
 
     assert(tf != NULL && row < tf->rows);
-    if (tw->kill_count == tw->kill_cap) {
-        size_t cap = tw->kill_cap == 0 ? 256 : 2 * tw->kill_cap;
-        struct columnar_journal_kill *more = realloc(tw->kills, cap * sizeof *more);
-
-        if (more == NULL) return SEAM_NOMEM;
-        tw->kills = more;
-        tw->kill_cap = cap;
-    }
+    if (!SEAM_GROW(&tw->kills, &tw->kill_cap, tw->kill_count + 1)) return SEAM_NOMEM;
     tw->kills[tw->kill_count++] = (struct columnar_journal_kill){file, row, lsn};
     tf->kills_dirty = true;
     return columnar_file_kill(tf, row, lsn);
@@ -423,14 +420,16 @@ enum seam_status columnar_upsert(struct columnar_writer *w, int table,
 
     if (existed != NULL) *existed = at.found;
     if (st != SEAM_OK || at.skip) return st;
-    if (at.found) st = end_row(w, table, at.file, at.row, lsn);
+    if (at.found)
+        st = seam_no_memory_if(end_row(w, table, at.file, at.row, lsn), f, "the warehouse");
     if (st == SEAM_OK) st = add_row(w, table, lsn, f);
     if (st == SEAM_OK)
-        st = columnar_keyindex_put(&w->tables[table].index, at.key, t->tail.id,
-                                   (uint32_t)t->rows.rows - 1);
+        st = seam_no_memory_if(columnar_keyindex_put(&w->tables[table].index, at.key, t->tail.id,
+                                                     (uint32_t)t->rows.rows - 1),
+                               f, "the warehouse");
     /* Half a change must not be published. */
     if (st != SEAM_OK) w->poisoned = st;
-    return st;
+    return seam_no_memory_if(st, f, "a changed row");
 }
 
 enum seam_status columnar_delete(struct columnar_writer *w, int table,
@@ -442,10 +441,10 @@ enum seam_status columnar_delete(struct columnar_writer *w, int table,
 
     if (existed != NULL) *existed = at.found;
     if (st != SEAM_OK || at.skip || !at.found) return st;
-    st = end_row(w, table, at.file, at.row, lsn);
+    st = seam_no_memory_if(end_row(w, table, at.file, at.row, lsn), f, "the warehouse");
     columnar_keyindex_remove(&w->tables[table].index, at.key);
     if (st != SEAM_OK) w->poisoned = st;
-    return st;
+    return seam_no_memory_if(st, f, "a row that ends");
 }
 
 static enum seam_status end_all(struct columnar_writer *w, int table,
@@ -475,8 +474,8 @@ enum seam_status columnar_truncate(struct columnar_writer *w, int table, seam_ls
 
     if (st != SEAM_OK || skip) return st;
     for (size_t i = 0; st == SEAM_OK && i < t->file_count; i++)
-        st = end_all(w, table, &t->files[i], lsn);
-    if (st == SEAM_OK) st = end_all(w, table, &t->tail, lsn);
+        st = seam_no_memory_if(end_all(w, table, &t->files[i], lsn), f, "the warehouse");
+    if (st == SEAM_OK) st = seam_no_memory_if(end_all(w, table, &t->tail, lsn), f, "the warehouse");
     columnar_keyindex_free(&w->tables[table].index);
     w->tables[table].indexed = false;
     if (st != SEAM_OK) w->poisoned = st;
@@ -516,9 +515,7 @@ static enum seam_status read_row(struct columnar_writer *w, const struct columna
         text_at[c] = w->text.size;
         if (values[c].type == SEAM_V_TEXT) seam_buf_append(&w->text, values[c].s, values[c].len);
     }
-    if (!seam_buf_ok(&w->text))
-        return seam_fault_set(f, SEAM_NOMEM, t->schema.name, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a row");
+    if (!seam_buf_ok(&w->text)) return seam_no_memory(f, "a row");
     for (int c = 0; c < t->schema.column_count; c++)
         if (values[c].type == SEAM_V_TEXT)
             values[c].s = w->text.data == NULL ? "" : (const char *)w->text.data + text_at[c];
@@ -561,9 +558,11 @@ static enum seam_status index_new_rows(struct columnar_writer *w, int table, siz
         for (int k = 0; k < t->schema.key_count; k++)
             w->values[t->schema.key[k]] = columnar_coldata_value(&t->rows, t->schema.key[k], i);
         st = columnar_keyindex_key(&t->schema, w->values, &w->scratch, &key, f);
-        if (st == SEAM_OK) st = columnar_keyindex_put(&tw->index, key, t->tail.id, (uint32_t)i);
+        if (st == SEAM_OK)
+            st = seam_no_memory_if(columnar_keyindex_put(&tw->index, key, t->tail.id, (uint32_t)i),
+                                   f, "the warehouse");
     }
-    return st;
+    return seam_no_memory_if(st, f, "the index of a table's keys");
 }
 
 enum seam_status columnar_append_columns(struct columnar_writer *w, int table,
@@ -589,7 +588,8 @@ enum seam_status columnar_append_columns(struct columnar_writer *w, int table,
         st = columnar_writer_flush_tail(w, (size_t)table, f);
     if (st != SEAM_OK) return st;
     from = t->rows.rows;
-    st = columnar_coldata_append_columns(&t->rows, columns, rows, lsn, NULL);
+    st = seam_no_memory_if(columnar_coldata_append_columns(&t->rows, columns, rows, lsn, NULL), f,
+                           "the warehouse");
     if (st != SEAM_OK) {
         w->poisoned = st;
         return seam_fault_set(f, st, t->schema.name, SEAM_FAULT_NO_OFFSET, "no memory for %zu rows",

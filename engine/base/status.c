@@ -65,6 +65,11 @@ enum seam_status seam_no_memory(struct seam_fault *f, const char *what)
     return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for %s", what);
 }
 
+enum seam_status seam_no_memory_if(enum seam_status st, struct seam_fault *f, const char *what)
+{
+    return st == SEAM_NOMEM ? seam_no_memory(f, what) : st;
+}
+
 /* strerror_r has two incompatible forms, and strerror is not thread-safe; this takes either form. */
 static const char *os_error_text(int os_errno, char *scratch, size_t size)
 {

@@ -69,6 +69,8 @@ void seam_fault_give(struct seam_fault *f, const struct seam_fault *why);
 enum seam_status seam_fault_there(enum seam_status st, bool *there, struct seam_fault *f);
 /* "no memory for WHAT" as SEAM_NOMEM; returns it. Everything that fails to allocate says so here.   */
 enum seam_status seam_no_memory(struct seam_fault *f, const char *what);
+/* A status from below that had no fault to fill: SEAM_NOMEM is given its reason, anything else passes. */
+enum seam_status seam_no_memory_if(enum seam_status st, struct seam_fault *f, const char *what);
 
 /* "where: byte 4096: why (Input/output error)" into out; always terminated. Returns out.         */
 const char *seam_fault_text(const struct seam_fault *f, char *out, size_t size);

@@ -209,7 +209,7 @@ void seam_seal_json(const struct seam_buf *object, struct seam_buf *out)
     seam_buf_str(out, "\n");
 }
 
-enum seam_status seam_seal_check(const struct seam_buf *text, const char *path,
+enum seam_status seam_seal_check(const struct seam_buf *text, const char *path, const char *way_out,
                                  struct seam_fault *f)
 {
     uint32_t crc = 0;
@@ -222,6 +222,12 @@ enum seam_status seam_seal_check(const struct seam_buf *text, const char *path,
         sealed = digit >= 0;
         crc = crc << 4 | (uint32_t)digit;
     }
+    if (!sealed && text->size > 0 && text->data[0] == '{' &&
+        memmem(text->data, text->size, "crc32c", 6) == NULL)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 0,
+                              "a text of format version 1, without its checksum; this program "
+                              "reads version 2: %s",
+                              way_out);
     if (!sealed)
         return seam_fault_set(f, SEAM_CORRUPT, path, 0,
                               "the file does not begin with its checksum (%s...)", seal_before);

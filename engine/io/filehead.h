@@ -94,8 +94,9 @@ bool seam_platform_parse(const char *text, uint8_t id[SEAM_PLATFORM_ID_BYTES]);
 struct seam_buf;
 /* `object` is a JSON object of one member or more; out gets its sealed text, a newline at the end.   */
 void seam_seal_json(const struct seam_buf *object, struct seam_buf *out);
-/* SEAM_CORRUPT: no seal, or what it seals was changed. The text itself is a JSON object either way.         */
+/* SEAM_CORRUPT: what it seals was changed. SEAM_UNSUPPORTED: an object without a seal, as generation 1 wrote it;
+ * the fault names both versions and the way out. */
 SEAM_MUST_USE enum seam_status seam_seal_check(const struct seam_buf *text, const char *path,
-                                               struct seam_fault *f);
+                                               const char *way_out, struct seam_fault *f);
 
 #endif

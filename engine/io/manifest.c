@@ -133,9 +133,7 @@ enum seam_status seam_manifest_publish(struct seam_io *io, const char *dir,
     enum seam_status st;
 
     assert(m->seq > 0 && m->parent < m->seq);
-    if (!seam_buf_ok(&m->payload))
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the manifest");
+    if (!seam_buf_ok(&m->payload)) return seam_no_memory(f, "the manifest");
     if (m->payload.size > SEAM_MANIFEST_PAYLOAD_MAX)
         return seam_fault_set(f, SEAM_LIMIT, dir, SEAM_FAULT_NO_OFFSET,
                               "manifest payload of %zu bytes, over %d", m->payload.size,
@@ -213,8 +211,7 @@ static enum seam_status list_seqs(struct seam_io *io, const char *dir, uint64_t 
     if (st != SEAM_OK) return st;
     *out = malloc((names.count + 1) * sizeof **out);
     if (*out == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                            "no memory for a list of manifests");
+        st = seam_no_memory(f, "a list of manifests");
     } else {
         for (size_t i = 0; i < names.count; i++)
             if (seam_manifest_name_parse(names.names[i], &(*out)[*count])) (*count)++;
@@ -266,8 +263,7 @@ enum seam_status seam_manifest_list(struct seam_io *io, const char *dir, uint32_
     if (st != SEAM_OK) goto done;
     entries = malloc((seen + 1) * sizeof *entries);
     if (entries == NULL) {
-        st = seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                            "no memory for a list of manifests");
+        st = seam_no_memory(f, "a list of manifests");
         goto done;
     }
     for (size_t i = 0; i < seen && st == SEAM_OK; i++) {

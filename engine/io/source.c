@@ -219,8 +219,7 @@ static enum seam_status read_more_lines(struct seam_source *s, struct seam_fault
         s->lines.size -= s->line_start;
         s->line_start = 0;
     }
-    if (!seam_buf_reserve(&s->lines, CHUNK))
-        return seam_fault_set(f, SEAM_NOMEM, s->path, s->line_number, "no memory for a line");
+    if (!seam_buf_reserve(&s->lines, CHUNK)) return seam_no_memory(f, "a line");
     p = s->lines.data + s->lines.size;
     st = seam_source_read(s, p, CHUNK, &got, f);
     if (st != SEAM_OK) return st;
@@ -312,7 +311,7 @@ enum seam_status seam_source_read_all(struct seam_io *io, const char *path, size
         size_t got = 0;
 
         if (!seam_buf_reserve(out, CHUNK)) {
-            st = seam_fault_set(f, SEAM_NOMEM, path, out->size, "no memory for the file");
+            st = seam_no_memory(f, "the file");
             break;
         }
         st = seam_source_read(s, out->data + out->size, CHUNK, &got, f);

@@ -79,7 +79,7 @@ static enum seam_status read_more(struct seam_csv *c, struct seam_fault *f)
         c->start = 0;
     }
     if (!seam_buf_reserve(&c->data, c->data.size < CHUNK ? CHUNK : c->data.size))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, c->next_line, "no memory for a record");
+        return seam_no_memory(f, "a record");
     st = seam_source_read(c->source, c->data.data + c->data.size, c->data.cap - c->data.size, &got,
                           f);
     if (st != SEAM_OK) return st;

@@ -26,8 +26,7 @@ static enum seam_status refuse(struct seam_parser *x, const char *why)
 
 static enum seam_status no_memory(struct seam_parser *x)
 {
-    return seam_fault_set(x->fault, SEAM_NOMEM, x->where, x->line,
-                          "no memory for the JSON document");
+    return seam_no_memory(x->fault, "the JSON document");
 }
 
 static void skip_space(struct seam_parser *x)

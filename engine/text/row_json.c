@@ -78,8 +78,7 @@ static enum seam_status read_cell(const struct seam_schema *s, const struct seam
             return seam_fault_set(f, SEAM_INVALID, s->name, v->line, "%s: a text of over %d bytes",
                                   c->name, SEAM_TEXT_MAX);
         seam_buf_append(text, v->str, v->len);
-        if (!seam_buf_ok(text))
-            return seam_fault_set(f, SEAM_NOMEM, s->name, v->line, "no memory for a text");
+        if (!seam_buf_ok(text)) return seam_no_memory(f, "a text");
         *out = seam_v_text(v->len > 0 ? (const char *)text->data + at : "", v->len);
         return SEAM_OK;
     }
@@ -108,7 +107,7 @@ enum seam_status seam_row_from_json(const struct seam_schema *s, const char *jso
     }
     /* All the text there can be, so that it does not move while values point into it. */
     if (!seam_buf_reserve(text, n)) {
-        st = seam_fault_set(f, SEAM_NOMEM, s->name, root->line, "no memory for a row's text");
+        st = seam_no_memory(f, "a row's text");
         goto done;
     }
     for (uint16_t i = 0; i < s->column_count; i++)

@@ -92,8 +92,7 @@ static enum seam_status read_default(struct schema_reader *x, const struct seam_
                       seam_value_type_name(c->type));
     if (parsed.type == SEAM_V_TEXT) {
         copy = malloc((size_t)parsed.len + 1);
-        if (copy == NULL)
-            return seam_fault_set(x->f, SEAM_NOMEM, "schema", v->line, "no memory for a default");
+        if (copy == NULL) return seam_no_memory(x->f, "a default");
         memcpy(copy, text, n);
         copy[n] = '\0';
         parsed.s = copy;
@@ -157,9 +156,7 @@ static enum seam_status read_columns(struct schema_reader *x, const struct seam_
         columns->len > SEAM_COLUMNS_MAX)
         return REFUSE(x, root, "\"columns\" must be an array of 1 to %d columns", SEAM_COLUMNS_MAX);
     x->s->columns = calloc(columns->len, sizeof *x->s->columns);
-    if (x->s->columns == NULL)
-        return seam_fault_set(x->f, SEAM_NOMEM, "schema", columns->line,
-                              "no memory for the columns");
+    if (x->s->columns == NULL) return seam_no_memory(x->f, "the columns");
     for (const struct seam_json *c = columns->child; c != NULL; c = c->next) {
         enum seam_status st = read_column(x, c);
 

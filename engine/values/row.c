@@ -82,8 +82,7 @@ enum seam_status seam_row_encode(const struct seam_schema *s, const struct seam_
     uint8_t *p, *nulls;
     unsigned live = 0, k = 0;
 
-    if (!seam_buf_reserve(out, bound))
-        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET, "no memory for a row");
+    if (!seam_buf_reserve(out, bound)) return seam_no_memory(f, "a row");
     for (uint16_t i = 0; i < s->column_count; i++)
         live += seam_column_live(&s->columns[i], s->version);
     p = out->data + out->size;
@@ -280,9 +279,7 @@ static enum seam_status append_key(const struct seam_schema *s, const uint16_t *
         if (st != SEAM_OK) return st;
         seam_key_append(out, &v);
     }
-    return seam_buf_ok(out) ? SEAM_OK
-                            : seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET,
-                                             "no memory for a key");
+    return seam_buf_ok(out) ? SEAM_OK : seam_no_memory(f, "a key");
 }
 
 enum seam_status seam_row_key(const struct seam_schema *s, const struct seam_value *values,

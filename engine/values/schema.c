@@ -94,8 +94,7 @@ enum seam_status seam_schema_add_column(struct seam_schema *s, const struct seam
     grown = realloc(s->columns, sizeof *grown * (s->column_count + 1u));
     if (grown == NULL) {
         free_default(&added);
-        return seam_fault_set(f, SEAM_NOMEM, s->name, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a column");
+        return seam_no_memory(f, "a column");
     }
     s->columns = grown;
     s->columns[s->column_count++] = added;

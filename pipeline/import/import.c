@@ -346,7 +346,7 @@ static enum seam_status land(struct importer *x, struct seam_fault *f)
         return SEAM_OK;
     }
     if (about_the_record(st)) return reject(x, &why, f);
-    if (f != NULL) *f = why;
+    seam_fault_give(f, &why);
     return st;
 }
 
@@ -401,7 +401,7 @@ static enum seam_status skip_taken(struct importer *x, const struct import_posit
         if (x->stats->records > 0) got = import_record_next(&x->r, &why);
         if (got == SEAM_END) return SEAM_OK; /* shorter than it was */
         if (got != SEAM_OK && got != SEAM_INVALID) {
-            if (f != NULL) *f = why;
+            seam_fault_give(f, &why);
             return got;
         }
         if (got == SEAM_OK) got = import_apply_count(&x->apply, &x->r, f);
@@ -431,7 +431,7 @@ static enum seam_status take_rest(struct importer *x, const struct import_positi
         pending = false;
         if (got == SEAM_END) break;
         if (got != SEAM_OK && got != SEAM_INVALID) {
-            if (f != NULL) *f = why;
+            seam_fault_give(f, &why);
             return got;
         }
         st = take_record(x, got, &why, f);
@@ -473,7 +473,7 @@ static enum seam_status import_file(struct importer *x, struct seam_fault *f)
     x->stats->bytes_total = seam_source_bytes_total(x->r.source);
     got = import_record_next(&x->r, &why);
     if (got != SEAM_OK && got != SEAM_INVALID && got != SEAM_END) {
-        if (f != NULL) *f = why;
+        seam_fault_give(f, &why);
         return got;
     }
     name_source(x);
@@ -522,9 +522,7 @@ static enum seam_status write_reject(struct importer *x, const struct seam_schem
     seam_jw_strn(&w, v[R_RECORD].s, v[R_RECORD].len);
     seam_jw_end_object(&w);
     seam_buf_u8(out, '\n');
-    return seam_buf_ok(out) ? SEAM_OK
-                            : seam_fault_set(f, SEAM_NOMEM, x->o->reject_path, SEAM_FAULT_NO_OFFSET,
-                                             "no memory for the reject file");
+    return seam_buf_ok(out) ? SEAM_OK : seam_no_memory(f, "the reject file");
 }
 
 /* All of the file's rejects, those of earlier runs too, in the order of its lines.               */
@@ -567,9 +565,7 @@ enum seam_status import_run(struct oltp *db, const struct import_options *o,
     enum seam_status st, late;
 
     *out = (struct import_stats){0};
-    if (x == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, o->file, SEAM_FAULT_NO_OFFSET,
-                              "no memory for an import");
+    if (x == NULL) return seam_no_memory(f, "an import");
     x->db = db;
     x->o = o;
     x->io = o->io != NULL ? o->io : seam_io_posix();

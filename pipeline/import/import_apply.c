@@ -8,8 +8,7 @@ enum seam_status import_apply_open(struct import_apply *a, const struct import_m
 {
     *a = (struct import_apply){.m = m, .stats = stats};
     a->rows = calloc((size_t)m->table_count, sizeof *a->rows);
-    if (a->rows == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for an import");
+    if (a->rows == NULL) return seam_no_memory(f, "an import");
     for (int t = 0; t < m->table_count; t++) {
         a->rows[t].last_id = -1;
         for (int other = 0; other < t; other++)
@@ -112,9 +111,7 @@ static enum seam_status intern(struct import_apply *a, struct oltp_txn *t, int t
         return seam_fault_set(f, SEAM_INVALID, NULL, SEAM_FAULT_NO_OFFSET, "%s.%s is empty",
                               it->schema->name, it->schema->columns[e->index_column].name);
     id = import_map_at(&rows->ids, text->s, text->len);
-    if (id == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the ids of text keys");
+    if (id == NULL) return seam_no_memory(f, "the ids of text keys");
     if (*id == 0) {
         st = seam_fault_there(oltp_get_by(t, it->id, e->index, text, &found, f), &there, f);
         if (st != SEAM_OK) return st;
@@ -246,8 +243,7 @@ static enum seam_status put_event(struct import_apply *a, struct oltp_txn *t, in
     }
     id.size = a->json.size;
     seam_row_to_json(it->schema, a->rows[table].values, &a->json);
-    if (!seam_buf_ok(&a->json))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for an event");
+    if (!seam_buf_ok(&a->json)) return seam_no_memory(f, "an event");
     id.data = a->json.data;
     payload = (struct wal_bytes){a->json.data + id.size, a->json.size - id.size};
     return oltp_outbox_put(t, e->aggregate, id, e->type, payload, f);
@@ -279,9 +275,7 @@ static enum seam_status read_old(struct import_apply *a, struct oltp_txn *t, int
     if (!there) return SEAM_NOT_FOUND;
     seam_buf_clear(old);
     seam_buf_append(old, row.row.data, row.row.size);
-    if (!seam_buf_ok(old))
-        return seam_fault_set(f, SEAM_NOMEM, it->schema->name, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a row");
+    if (!seam_buf_ok(old)) return seam_no_memory(f, "a row");
     return seam_row_decode(it->schema, old->data, old->size, a->rows[table].old, f);
 }
 
@@ -408,7 +402,7 @@ static enum seam_status execute(struct import_apply *a, struct oltp_txn *t, int 
         late = accept_same(a, t, table, r, st, f);
         if (late != st || (f != NULL && f->status != SEAM_OK)) return late;
     }
-    if (f != NULL) *f = why;
+    seam_fault_give(f, &why);
     return st;
 }
 

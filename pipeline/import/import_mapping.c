@@ -34,8 +34,7 @@ struct mapping_reader {
 
 static enum seam_status no_memory(struct mapping_reader *x)
 {
-    return seam_fault_set(x->f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET,
-                          "no memory for the mapping");
+    return seam_no_memory(x->f, "the mapping");
 }
 
 static enum seam_status read_bool(struct mapping_reader *x, const struct seam_json *object,
@@ -603,9 +602,7 @@ enum seam_status import_mapping_parse(const char *json, size_t n, struct oltp_tx
     struct seam_json *root = NULL;
     enum seam_status st;
 
-    if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET,
-                              "no memory for the mapping");
+    if (m == NULL) return seam_no_memory(f, "the mapping");
     st = seam_json_parse(json, n, &m->arena, "mapping", &root, f);
     if (st == SEAM_OK)
         st = seam_json_only_members(root, top_members, SEAM_ARRAY_LEN(top_members), "mapping", x.f);
@@ -630,9 +627,7 @@ enum seam_status import_mapping_of_table(const char *table, struct oltp_txn *t,
     struct import_table *only;
     enum seam_status st;
 
-    if (m == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "mapping", SEAM_FAULT_NO_OFFSET,
-                              "no memory for the mapping");
+    if (m == NULL) return seam_no_memory(f, "the mapping");
     only = &m->tables[0];
     only->newest = -1;
     m->strict = true;

@@ -166,7 +166,7 @@ static enum seam_status take_text(struct import_record_reader *r, int slot, cons
                               r->m->slots[slot]);
     }
     out = seam_arena_alloc(&r->arena, 2 * size);
-    if (out == NULL) return seam_fault_set(f, SEAM_NOMEM, NULL, r->line, "no memory for a text");
+    if (out == NULL) return seam_no_memory(f, "a text");
     for (size_t i = 0; i < size; i++) n += seam_utf8_put((unsigned char)data[i], out + n);
     r->slots[slot] = (struct import_text){out, n};
     return SEAM_OK;
@@ -246,8 +246,7 @@ enum seam_status import_record_next(struct import_record_reader *r, struct seam_
     seam_arena_reset(&r->arena);
     seam_buf_clear(&r->raw);
     st = r->format == IMPORT_JSONL ? next_json(r, f) : next_csv(r, f);
-    if (st != SEAM_NOMEM && !seam_buf_ok(&r->raw))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, r->line, "no memory for a record");
+    if (st != SEAM_NOMEM && !seam_buf_ok(&r->raw)) return seam_no_memory(f, "a record");
     return st;
 }
 

@@ -91,7 +91,7 @@ static enum seam_status open_table(struct oltp_txn *t, struct shop_gen_table *ta
 
     if (st != SEAM_OK) return st;
     if (seam_schema_clone(oltp_schema(t, table->id), &table->schema) != SEAM_OK)
-        return seam_fault_set(f, SEAM_NOMEM, name, SEAM_FAULT_NO_OFFSET, "no memory for a schema");
+        return seam_no_memory(f, "a schema");
     for (int i = 0; i < count; i++) {
         int c = seam_schema_column(&table->schema, wanted[i].name);
 
@@ -138,9 +138,7 @@ static enum seam_status read_products(struct shop_gen *g, struct oltp_txn *t, st
         return seam_fault_set(f, SEAM_NOT_FOUND, "products", SEAM_FAULT_NO_OFFSET,
                               "there are no products to order");
     g->products = calloc(count, sizeof *g->products);
-    if (g->products == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "products", SEAM_FAULT_NO_OFFSET,
-                              "no memory for the products");
+    if (g->products == NULL) return seam_no_memory(f, "the products");
     st = oltp_cursor_open(t, table->id, 0, NULL, 0, &c, f);
     while (st == SEAM_OK && g->product_count < count) {
         st = oltp_cursor_next(c, &row, f);
@@ -177,8 +175,7 @@ static enum seam_status spread_days(struct shop_gen *g, struct seam_fault *f)
     double sum = 0;
 
     g->day_ends = calloc(g->o.days, sizeof *g->day_ends);
-    if (g->day_ends == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for the days");
+    if (g->day_ends == NULL) return seam_no_memory(f, "the days");
     for (uint32_t d = 0; d < g->o.days; d++) {
         sum += day_weight(g->o.start_us + (int64_t)d * US_PER_DAY);
         g->day_ends[d] = sum;
@@ -235,18 +232,14 @@ enum seam_status shop_gen_open(struct oltp *db, const struct shop_gen_options *o
     struct shop_gen *g = calloc(1, sizeof *g);
     enum seam_status st;
 
-    if (g == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a generator");
+    if (g == NULL) return seam_no_memory(f, "a generator");
     g->db = db;
     fill_options(g, o);
     st = read_shop(g, f);
     if (st == SEAM_OK) st = spread_days(g, f);
     if (st == SEAM_OK) {
         g->customer_known = calloc(g->o.customers, 1);
-        if (g->customer_known == NULL)
-            st = seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET,
-                                "no memory for the customers");
+        if (g->customer_known == NULL) st = seam_no_memory(f, "the customers");
     }
     if (st == SEAM_OK) {
         seam_rng_seed(&g->rng, g->o.seed);
@@ -305,9 +298,7 @@ static enum seam_status load(struct shop_gen *g, struct oltp_txn *txn, struct sh
     if (st != SEAM_OK) return st;
     seam_buf_clear(&g->row);
     seam_buf_append(&g->row, row.row.data, row.row.size);
-    if (!seam_buf_ok(&g->row))
-        return seam_fault_set(f, SEAM_NOMEM, t->schema.name, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a row");
+    if (!seam_buf_ok(&g->row)) return seam_no_memory(f, "a row");
     return seam_row_decode(&t->schema, g->row.data, g->row.size, t->values, f);
 }
 
@@ -354,8 +345,7 @@ static enum seam_status event_put(struct shop_gen *g, struct oltp_txn *txn, cons
     char text[32];
     size_t n = seam_decimal_format(id, 0, text);
 
-    if (!seam_buf_ok(&g->json))
-        return seam_fault_set(f, SEAM_NOMEM, NULL, SEAM_FAULT_NO_OFFSET, "no memory for an event");
+    if (!seam_buf_ok(&g->json)) return seam_no_memory(f, "an event");
     return oltp_outbox_put(txn, aggregate, (struct wal_bytes){(const uint8_t *)text, n}, type,
                            (struct wal_bytes){g->json.data, g->json.size}, f);
 }

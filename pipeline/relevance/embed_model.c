@@ -1,25 +1,23 @@
 /* embed_model - a model as one file. Integers and floats little-endian.
  *
- *   0         8        12       16       20       24      32        36     40     44      48
- *   +---------+--------+--------+--------+--------+-------+---------+------+------+-------+
- *   |SEAMEMBD |version |source  |dim     |words   |pool   |share    |revis.|body  |crc    |
- *   +---------+--------+--------+--------+--------+-------+---------+------+------+-------+
+ *   0                    64       68     72      76      84      88     92     96
+ *   +--------------------+--------+------+-------+-------+-------+------+------+
+ *   | head (SEAMEMBD, 2) | source | dim  | words | pool  | share | body | crc  |
+ *   +--------------------+--------+------+-------+-------+-------+------+------+
  *   +----------------+------------------+-----------------------+------------------+
  *   | common         | weight           | vectors               | pool             |
  *   | dim x f32      | words x f32      | words x dim x f32     | words, 0 ended   |
  *   +----------------+------------------+-----------------------+------------------+
  *
+ *   head: engine/io/filehead.h; file id: body, extra: revision of the algorithm (EMBED_REVISION)
  *   off size field    a reader demands
- *   0   8    magic    "SEAMEMBD"
- *   8   4    version  1
- *   12  4    source   1 learned, 2 words
- *   16  4    dim      1..1024
- *   20  4    words    1..4,000,000
- *   24  8    pool     bytes of the last section
- *   32  4    share    f32 in [0,1]: the title's share of a product's vector
- *   36  4    revision of the algorithm (EMBED_REVISION)
- *   40  4    body     crc32c of everything after the header; part of the version string
- *   44  4    crc      crc32c of bytes [0, 44)
+ *   64  4    source   1 learned, 2 words
+ *   68  4    dim      1..1024
+ *   72  4    words    1..4,000,000
+ *   76  8    pool     bytes of the last section
+ *   84  4    share    f32 in [0,1]: the title's share of a product's vector
+ *   88  4    body     crc32c of everything after the header; part of the version string
+ *   92  4    crc      crc32c of bytes [0, 92)
  * The file's size must be exactly what the header says; every float is finite; every word is 1..63 bytes
  * and different from the others.                                                                    */
 #include <assert.h>
@@ -29,35 +27,41 @@
 #include <string.h>
 
 #include "engine/base/crc32c.h"
+#include "engine/io/filehead.h"
 #include "pipeline/relevance/embed_internal.h"
 
-enum { MODEL_HEADER = 48, MODEL_VERSION = 1 };
-static const char model_magic[8] = {'S', 'E', 'A', 'M', 'E', 'M', 'B', 'D'};
+enum { MODEL_HEADER = SEAM_FILEHEAD_BYTES + 32 };
+static const struct seam_filehead_format format = {
+    .magic = "SEAMEMBD",
+    .version = 2,
+    .name = "an embedding model",
+    .way_out = "it is learned again by `seam rebuild DIR vectors`"};
 static_assert(sizeof(float) == 4, "sections are arrays of binary32");
 
 enum seam_status embedder_save(const struct embedder *e, struct seam_io *io, const char *path,
                                struct seam_fault *f)
 {
+    uint8_t head[SEAM_FILEHEAD_BYTES];
     struct seam_buf b = {0};
     enum seam_status st;
 
-    seam_buf_append(&b, model_magic, sizeof model_magic);
-    seam_buf_u32(&b, MODEL_VERSION);
+    seam_filehead_encode(
+        &format, &(struct seam_filehead){.file_id = embedder_crc(e), .extra = EMBED_REVISION},
+        head);
+    seam_buf_append(&b, head, sizeof head);
     seam_buf_u32(&b, e->source);
     seam_buf_u32(&b, e->dim);
     seam_buf_u32(&b, e->words.count);
     seam_buf_u64(&b, e->words.pool_size);
     seam_buf_append(&b, &e->title_share, 4);
-    seam_buf_u32(&b, EMBED_REVISION);
     seam_buf_u32(&b, embedder_crc(e));
     seam_buf_u32(&b, seam_buf_ok(&b) ? seam_crc32c(0, b.data, b.size) : 0);
     seam_buf_append(&b, e->common, e->dim * sizeof(float));
     seam_buf_append(&b, e->weight, e->words.count * sizeof(float));
     seam_buf_append(&b, e->vectors, (size_t)e->words.count * e->dim * sizeof(float));
     seam_buf_append(&b, e->words.pool, e->words.pool_size);
-    st = seam_buf_ok(&b) ? seam_io_write_atomic(io, path, b.data, b.size, f)
-                         : seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                                          "no memory to save the model");
+    st = seam_buf_check(&b, f, "a model that is saved");
+    if (st == SEAM_OK) st = seam_io_write_atomic(io, path, b.data, b.size, f);
     seam_buf_free(&b);
     return st;
 }
@@ -92,8 +96,7 @@ static enum seam_status read_words(struct embedder *e, uint32_t words, const uin
             return seam_fault_set(f, SEAM_CORRUPT, path, at + (uint64_t)(p - (const char *)pool),
                                   "word %u is empty, too long, unterminated or there twice", i);
         if (embed_lexicon_add(&e->words, p, n) == EMBED_NO_WORD)
-            return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for the words");
+            return seam_no_memory(f, "the words");
         p += n + 1;
     }
     if (p != end)
@@ -105,32 +108,35 @@ static enum seam_status read_model(struct embedder *e, const struct seam_buf *b,
                                    struct seam_fault *f)
 {
     struct seam_reader r = seam_reader_of(b->data, b->size);
-    const uint8_t *magic = seam_read_bytes(&r, sizeof model_magic);
-    uint32_t version = seam_read_u32(&r), source = seam_read_u32(&r), dim = seam_read_u32(&r),
-             words = seam_read_u32(&r);
-    uint64_t pool = seam_read_u64(&r), cells;
-    uint32_t share = seam_read_u32(&r), revision = seam_read_u32(&r), body = seam_read_u32(&r),
-             crc = seam_read_u32(&r);
+    struct seam_filehead h;
+    uint32_t source, dim, words, share, body, crc;
+    uint64_t pool, cells;
+    enum seam_status st = seam_filehead_decode(&format, b->data, b->size, path, 0, &h, f);
 
+    if (st != SEAM_OK) return st;
+    seam_read_bytes(&r, SEAM_FILEHEAD_BYTES);
+    source = seam_read_u32(&r);
+    dim = seam_read_u32(&r);
+    words = seam_read_u32(&r);
+    pool = seam_read_u64(&r);
+    share = seam_read_u32(&r);
+    body = seam_read_u32(&r);
+    crc = seam_read_u32(&r);
     if (r.bad)
         return seam_fault_set(f, SEAM_CORRUPT, path, b->size, "the file ends inside its header");
-    if (memcmp(magic, model_magic, sizeof model_magic) != 0)
-        return seam_fault_set(f, SEAM_CORRUPT, path, 0, "this is no embedding model");
     if (crc != seam_crc32c(0, b->data, MODEL_HEADER - 4))
         return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER - 4,
                               "the header's checksum does not fit");
-    if (version != MODEL_VERSION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 8,
-                              "model format %u; this program reads %d", version, MODEL_VERSION);
-    if (revision != EMBED_REVISION)
-        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 36,
+    if (h.extra != EMBED_REVISION)
+        return seam_fault_set(f, SEAM_UNSUPPORTED, path, 0,
                               "made by revision %u of the embedder; this is %d: train it again",
-                              revision, EMBED_REVISION);
+                              (unsigned)h.extra, EMBED_REVISION);
     memcpy(&e->title_share, &share, 4);
     if ((source != EMBED_LEARNED && source != EMBED_WORDS) || dim == 0 || dim > EMBED_DIM_MAX ||
         words == 0 || words > EMBED_WORDS_MAX ||
         !(e->title_share >= 0.0f && e->title_share <= 1.0f))
-        return seam_fault_set(f, SEAM_CORRUPT, path, 12, "a field of the header is out of range");
+        return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FILEHEAD_BYTES,
+                              "a field of the header is out of range");
     cells = (uint64_t)words * dim;
     if (seam_reader_left(&r) < pool || seam_reader_left(&r) - pool != 4 * (dim + words + cells))
         return seam_fault_set(f, SEAM_CORRUPT, path, b->size,
@@ -144,7 +150,7 @@ static enum seam_status read_model(struct embedder *e, const struct seam_buf *b,
     e->weight = read_floats(&r, words);
     e->vectors = read_floats(&r, cells);
     if (e->common == NULL || e->weight == NULL || e->vectors == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory for the model");
+        return seam_no_memory(f, "a model that is opened");
     if (!all_finite(e->common, dim) || !all_finite(e->weight, words) ||
         !all_finite(e->vectors, cells))
         return seam_fault_set(f, SEAM_CORRUPT, path, MODEL_HEADER,
@@ -161,10 +167,10 @@ enum seam_status embedder_open(struct seam_io *io, const char *path, struct embe
     struct seam_buf b = {0};
     enum seam_status st = e != NULL
                               ? seam_io_read_all(io, path, (size_t)MODEL_BYTES_MAX_MIB << 20, &b, f)
-                              : SEAM_NOMEM;
+                              : seam_no_memory(f, "a model that is opened");
 
     if (st == SEAM_OK) st = read_model(e, &b, path, f);
-    if (st == SEAM_OK && !embedder_seal(e)) st = SEAM_NOMEM;
+    if (st == SEAM_OK && !embedder_seal(e)) st = seam_no_memory(f, "a model that is opened");
     seam_buf_free(&b);
     if (st == SEAM_OK)
         *out = e;

@@ -22,9 +22,7 @@ enum seam_status embed_trainer_new(const struct embed_options *o, struct embed_t
 {
     struct embed_trainer *t = calloc(1, sizeof *t);
 
-    if (t == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET,
-                              "no memory for a trainer");
+    if (t == NULL) return seam_no_memory(f, "a trainer");
     if (o != NULL) t->o = *o;
     if (t->o.dim == 0) t->o.dim = EMBED_DIM_DEFAULT;
     if (t->o.threads == 0) t->o.threads = 1;
@@ -124,7 +122,7 @@ enum seam_status embed_trainer_add(struct embed_trainer *t, const char *title, s
     t->docs[t->doc_count++] = d;
     return SEAM_OK;
 nomem:
-    return seam_fault_set(f, SEAM_NOMEM, "embed", SEAM_FAULT_NO_OFFSET, "no memory for the texts");
+    return seam_no_memory(f, "the texts");
 }
 
 /* ---- counting pairs ---- */

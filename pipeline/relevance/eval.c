@@ -140,8 +140,7 @@ enum seam_status eval_qrels_add(struct eval_qrels *q, const char *qid, const cha
     query = embed_names_add(&q->queries, qid);
     doc = embed_names_add(&q->docs, docno);
     if (query == NAMES_NONE || doc == NAMES_NONE || !qrels_room(q))
-        return seam_fault_set(f, SEAM_NOMEM, "qrels", SEAM_FAULT_NO_OFFSET,
-                              "no memory for judgements");
+        return seam_no_memory(f, "judgements");
     slot = qrels_slot(q, query, doc);
     if (*slot != 0)
         return seam_fault_set(f, SEAM_EXISTS, "qrels", SEAM_FAULT_NO_OFFSET,

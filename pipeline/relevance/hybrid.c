@@ -309,8 +309,7 @@ enum seam_status hybrid_fuse(const struct hybrid_options *o, double weight,
     if (u.hits == NULL || u.slots == NULL) {
         free(u.hits);
         free(u.slots);
-        return seam_fault_set(f, SEAM_NOMEM, "hybrid", SEAM_FAULT_NO_OFFSET,
-                              "no memory for the candidates");
+        return seam_no_memory(f, "the candidates");
     }
     n[SIDE_WORDS] = add_side(&u, words, depth, SIDE_WORDS);
     n[SIDE_MEANING] = add_side(&u, meaning, depth, SIDE_MEANING);

@@ -239,8 +239,7 @@ static enum seam_status parse_words(struct search *s, const struct search_reques
     }
     seam_buf_printf(&q, ") AND (%s)", r->filter);
     st = seam_buf_ok(&q) ? invidx_query_parse(s->query, (const char *)q.data, q.size, INVIDX_OR, f)
-                         : seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET,
-                                          "no memory for the query");
+                         : seam_no_memory(f, "the query");
     seam_buf_free(&q);
     return st;
 }
@@ -252,9 +251,7 @@ static enum seam_status ask_words(struct search *s, const struct search_request 
     struct invidx_hit *hits = malloc((depth + 1) * sizeof *hits);
     struct invidx_request request = {.k = depth, .trace = r->trace};
     struct invidx_result result = {.hits = hits};
-    enum seam_status st = hits == NULL ? seam_fault_set(f, SEAM_NOMEM, "search",
-                                                        SEAM_FAULT_NO_OFFSET, "no memory for hits")
-                                       : parse_words(s, r, f);
+    enum seam_status st = hits == NULL ? seam_no_memory(f, "hits") : parse_words(s, r, f);
 
     if (st == SEAM_OK) st = invidx_search(s->words, s->query, &request, &result, f);
     *count = st == SEAM_OK ? result.count : 0;
@@ -279,9 +276,7 @@ static enum seam_status ask_graph(struct search *s, const struct search_request 
     struct hnsw_hit *hits = malloc((depth + 1) * sizeof *hits);
     struct hnsw_filter filter = {0};
     uint64_t *keys = NULL;
-    enum seam_status st = hits == NULL ? seam_fault_set(f, SEAM_NOMEM, "search",
-                                                        SEAM_FAULT_NO_OFFSET, "no memory for hits")
-                                       : SEAM_OK;
+    enum seam_status st = hits == NULL ? seam_no_memory(f, "hits") : SEAM_OK;
 
     *count = 0;
     if (st == SEAM_OK && r->filter != NULL && *r->filter != '\0') {
@@ -343,9 +338,7 @@ static enum seam_status feedback_scores(struct search *s, const struct hybrid_hi
     struct completion c = {s, mean};
     double square = 0.0;
 
-    if (mean == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET,
-                              "no memory for feedback");
+    if (mean == NULL) return seam_no_memory(f, "feedback");
     for (size_t i = 0; i < n && i < docs; i++) {
         if (hits[i].rank[SIDE_WORDS] == 0 || hits[i].raw[SIDE_WORDS] < words_least) continue;
         if (hnsw_get(graph_of(s), hits[i].id, s->other, NULL) != SEAM_OK) continue;
@@ -375,8 +368,7 @@ static enum seam_status fuse_feedback(struct search *s, const struct hybrid_opti
     enum seam_status st =
         scores != NULL && items != NULL
             ? feedback_scores(s, *fused, *count, o->feedback_docs, words_least, scores, f)
-            : seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET,
-                             "no memory for feedback");
+            : seam_no_memory(f, "feedback");
 
     whole.depth = *count; /* every candidate has its score */
     if (st == SEAM_OK) {
@@ -456,9 +448,7 @@ static enum seam_status answer(struct search *s, const struct search_request *r,
                               "there is no vector index to ask");
     o.depth = depth;
     words = malloc((2 * depth + 1) * sizeof *words);
-    if (words == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, "search", SEAM_FAULT_NO_OFFSET,
-                              "no memory for candidates");
+    if (words == NULL) return seam_no_memory(f, "candidates");
     meaning = words + depth;
     if (ask_m && vector == NULL) {
         st = embed_query(s->embedder, r->text, r->size, s->vector, f);

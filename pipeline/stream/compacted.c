@@ -36,9 +36,7 @@ static enum seam_status grow(struct stream_table *t, const char *dir, struct sea
         return seam_fault_set(f, SEAM_LIMIT, dir, t->count,
                               "more keys than the memory allowed for the compacted view");
     bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
-    if (bigger.slots == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for the compacted view");
+    if (bigger.slots == NULL) return seam_no_memory(f, "the compacted view");
     for (uint64_t i = 0; i < t->cap; i++)
         if (t->slots[i].used) *find(&bigger, t->slots[i].lo, t->slots[i].hi) = t->slots[i];
     free(t->slots);

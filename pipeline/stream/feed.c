@@ -65,9 +65,7 @@ enum seam_status stream_feed_open(const struct platform *p, const char *consumer
     struct stream_feed *feed = calloc(1, sizeof *feed);
     enum seam_status st;
 
-    if (feed == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, p->dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a reader");
+    if (feed == NULL) return seam_no_memory(f, "a reader");
     feed->platform = p;
     feed->registry = registry;
     st = platform_path(p, "stream", feed->dir, f);

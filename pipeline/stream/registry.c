@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/grow.h"
+#include "engine/io/filehead.h"
 #include "engine/text/json.h"
 
 enum { REGISTRY_FILE_MAX = 64 << 20 };
+static const char way_out[] = "its sink is derived from the source, `seam rebuild` makes it again";
 
 static enum seam_status add(struct stream_registry *r, const char *json, size_t n,
                             struct seam_fault *f)
@@ -22,17 +25,9 @@ static enum seam_status add(struct stream_registry *r, const char *json, size_t 
             r->schemas[i] = s;
             return SEAM_OK;
         }
-    if (r->count == r->cap) {
-        size_t cap = r->cap == 0 ? 8 : r->cap * 2;
-        struct seam_schema *more = realloc(r->schemas, cap * sizeof *more);
-
-        if (more == NULL) {
-            seam_schema_free(&s);
-            return seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET,
-                                  "no memory for schemas");
-        }
-        r->schemas = more;
-        r->cap = cap;
+    if (!SEAM_GROW(&r->schemas, &r->cap, r->count + 1)) {
+        seam_schema_free(&s);
+        return seam_no_memory(f, "the stream's schemas");
     }
     r->schemas[r->count++] = s;
     return SEAM_OK;
@@ -76,6 +71,7 @@ enum seam_status stream_registry_open(struct stream_registry *r, struct seam_io 
     st = seam_path_join(r->path, dir, "schemas.json", f);
     if (st == SEAM_OK && seam_io_exists(io, r->path)) {
         st = seam_io_read_all(io, r->path, REGISTRY_FILE_MAX, &text, f);
+        if (st == SEAM_OK) st = seam_seal_check(&text, r->path, way_out, f);
         if (st == SEAM_OK) st = load(r, &text, f);
     }
     seam_buf_free(&text);
@@ -93,7 +89,7 @@ void stream_registry_close(struct stream_registry *r)
 
 static enum seam_status save(const struct stream_registry *r, struct seam_fault *f)
 {
-    struct seam_buf b = {0};
+    struct seam_buf b = {0}, sealed = {0};
     struct seam_json_writer w;
     bool whole = true;
     enum seam_status st;
@@ -112,11 +108,12 @@ static enum seam_status save(const struct stream_registry *r, struct seam_fault 
     }
     seam_jw_end_array(&w);
     seam_jw_end_object(&w);
-    seam_buf_str(&b, "\n");
-    st = whole && seam_buf_ok(&b)
-             ? seam_io_write_atomic(r->io, r->path, b.data, b.size, f)
-             : seam_fault_set(f, SEAM_NOMEM, r->path, SEAM_FAULT_NO_OFFSET, "no memory");
+    seam_seal_json(&b, &sealed);
+    if (!whole) sealed.failed = true;
+    st = seam_buf_check(&sealed, f, "the stream's schemas");
+    if (st == SEAM_OK) st = seam_io_write_atomic(r->io, r->path, sealed.data, sealed.size, f);
     seam_buf_free(&b);
+    seam_buf_free(&sealed);
     return st;
 }
 

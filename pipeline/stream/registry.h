@@ -3,7 +3,7 @@
  * A schema event carries the table's whole history (engine/values/schema.h), so the newest one decodes every older
  * row; that is why the registry may run ahead of the store's applied LSN without harm, and needs no place in
  * the store's atomic publication: it is written (atomically) before the first row that needs it.
- *   DIR/schemas.json   {"schemas":[{schema}, ...]}                                                */
+ *   DIR/schemas.json   {"schemas":[{schema}, ...]}, sealed (engine/io/filehead.h)                                                */
 #ifndef SEAM_PIPELINE_REGISTRY_H
 #define SEAM_PIPELINE_REGISTRY_H
 

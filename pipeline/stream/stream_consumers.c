@@ -6,10 +6,13 @@
  *   +-----+-----+------+---------+------------+----------+--------+-----+--------+---------+
  *   | name| lsn | wall | updated | position   | offset   | pid    | -   | invalid| version |
  *   +-----+-----+------+---------+------------+----------+--------+-----+--------+---------+
+ *   96: crc32c of the name and of the fields from lsn to offset, as its owner last wrote them. A page that came back
+ *   from a power cut in parts is found out by it; such an entry counts as one that has confirmed nothing, and so
+ *   holds everything until it confirms again.
  *   version is odd while its owner writes; a reader tries again until it sees one even value twice.
  *   name[0] == 0: free. An entry is taken and given back under a lock on DIR/consumers.lock.
  *
- *   DIR/NAME.consumer: "SEAMCONS" and crc32c of the name. It declares the consumer durably; if the
+ *   DIR/NAME.consumer: a head (engine/io/filehead.h: SEAMCONS, 2; extra: crc32c of the name). It declares the consumer durably; if the
  *   page was lost with the machine, the entry comes back at position 0 and so holds everything
  *   until it confirms. */
 #include "pipeline/stream/stream_internal.h"
@@ -20,6 +23,7 @@
 
 #include "engine/base/crc32c.h"
 #include "engine/base/thread.h"
+#include "engine/io/filehead.h"
 
 struct stream_entry {
     char name[STREAM_NAME_MAX];
@@ -28,8 +32,8 @@ struct stream_entry {
     _Atomic uint64_t position, offset;
     _Atomic int64_t pid;
     uint64_t unused;
-    _Atomic uint32_t invalid, version;
-    uint8_t pad[32];
+    _Atomic uint32_t invalid, version, crc;
+    uint8_t pad[28];
 };
 _Static_assert(sizeof(struct stream_entry) == 128, "an entry is two cache lines");
 
@@ -39,7 +43,11 @@ struct page {
     struct stream_entry entries[STREAM_CONSUMERS_MAX];
 };
 _Static_assert(sizeof(struct page) == 8192, "the page of consumers is two pages");
-#define PAGE_MAGIC 0x31534e4f434d5453ull
+#define PAGE_MAGIC                                                                                 \
+    0x32534e4f434d5453ull /* "STMCONS2"; a page of version 1 is begun anew from the markers */
+
+static const struct seam_filehead_format marker_format = {
+    .magic = "SEAMCONS", .version = 2, .name = "the mark of a consumer"};
 
 struct stream_consumers {
     struct seam_io *io;
@@ -54,6 +62,15 @@ static bool name_ok(const char *name)
 
     return n > 0 && n < STREAM_NAME_MAX &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+/* Of what an owner writes when it confirms. */
+static uint32_t entry_crc(const struct stream_consumer *s)
+{
+    uint64_t fields[] = {s->lsn, (uint64_t)s->wall_us, (uint64_t)s->updated_us, s->position,
+                         s->offset};
+
+    return seam_crc32c(seam_crc32c(0, s->name, strlen(s->name)), fields, sizeof fields);
 }
 
 static bool taken(const struct stream_entry *e)
@@ -71,22 +88,7 @@ static struct stream_entry *find(struct page *p, const char *name)
 static enum seam_status consumers_lock(struct stream_consumers *c, struct seam_file **lock,
                                        struct seam_fault *f)
 {
-    char path[SEAM_PATH_MAX_BYTES];
-    struct seam_fault why = {0};
-    struct seam_clock *clock = seam_clock_real();
-    enum seam_status st = seam_path_join(path, c->dir, "consumers.lock", f);
-
-    if (st == SEAM_OK)
-        st = seam_file_open(c->io, path, SEAM_FILE_WRITE | SEAM_FILE_CREATE, lock, f);
-    if (st != SEAM_OK) return st;
-    for (int i = 0; i < 2000; i++) {
-        seam_fault_clear(&why);
-        st = seam_file_lock(*lock, true, &why);
-        if (st != SEAM_CONFLICT) break;
-        clock->sleep_us(clock, 1000);
-    }
-    if (st != SEAM_OK && f != NULL && f->status == SEAM_OK) *f = why;
-    return st;
+    return seam_moment_lock(c->io, seam_clock_real(), c->dir, "consumers.lock", lock, f);
 }
 
 static enum seam_status marker_path(struct stream_consumers *c, const char *name,
@@ -102,6 +104,7 @@ static enum seam_status add_entry(struct stream_consumers *c, const char *name,
                                   struct stream_entry **out, struct seam_fault *f)
 {
     struct page *p = c->page;
+    struct stream_consumer fresh = {.lsn = 0};
 
     *out = find(p, name);
     if (*out != NULL) return SEAM_OK;
@@ -119,6 +122,8 @@ static enum seam_status add_entry(struct stream_consumers *c, const char *name,
         atomic_store(&e->version, 0);
         memset(e->name, 0, sizeof e->name);
         memcpy(e->name, name, strlen(name));
+        memcpy(fresh.name, e->name, sizeof fresh.name);
+        atomic_store(&e->crc, entry_crc(&fresh));
         *out = e;
         return SEAM_OK;
     }
@@ -221,7 +226,7 @@ enum seam_status stream_consumers_open(struct seam_io *io, const char *dir,
     void *p = NULL;
     enum seam_status st;
 
-    if (c == NULL) return SEAM_NOMEM;
+    if (c == NULL) return seam_no_memory(f, "the consumers");
     st = seam_path_join(path, dir, "consumers", f);
     if (st == SEAM_OK) st = seam_io_map_shared(io, path, sizeof(struct page), SEAM_MAP_MAKE, &p, f);
     c->page = p;
@@ -248,7 +253,7 @@ enum seam_status stream_consumer_join(struct stream_consumers *c, const char *na
                                       struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
-    uint8_t mark[12] = "SEAMCONS";
+    uint8_t mark[SEAM_FILEHEAD_BYTES];
     struct seam_file *lock = NULL;
     struct stream_entry *e = NULL;
     enum seam_status st;
@@ -259,7 +264,9 @@ enum seam_status stream_consumer_join(struct stream_consumers *c, const char *na
     st = consumers_lock(c, &lock, f);
     if (st == SEAM_OK) st = marker_path(c, name, path, f);
     if (st == SEAM_OK && !seam_io_exists(c->io, path)) {
-        seam_put_u32(mark + 8, seam_crc32c(0, name, strlen(name)));
+        seam_filehead_encode(&marker_format,
+                             &(struct seam_filehead){.extra = seam_crc32c(0, name, strlen(name))},
+                             mark);
         st = seam_io_write_atomic(c->io, path, mark, sizeof mark, f);
     }
     if (st == SEAM_OK) st = add_entry(c, name, &e, f);
@@ -277,13 +284,21 @@ void stream_consumer_confirm(struct stream_consumers *c, int slot, const struct 
                              int64_t now_us)
 {
     struct stream_entry *e = &c->page->entries[slot];
+    struct stream_consumer s = {.lsn = at->lsn,
+                                .wall_us = at->wall_us,
+                                .updated_us = now_us,
+                                .position = at->position,
+                                .offset = at->offset};
 
+    memcpy(s.name, e->name, sizeof s.name);
+    s.name[sizeof s.name - 1] = '\0';
     atomic_fetch_add(&e->version, 1);
     atomic_store_explicit(&e->lsn, at->lsn, memory_order_relaxed);
     atomic_store_explicit(&e->wall_us, at->wall_us, memory_order_relaxed);
     atomic_store_explicit(&e->updated_us, now_us, memory_order_relaxed);
     atomic_store_explicit(&e->position, at->position, memory_order_relaxed);
     atomic_store_explicit(&e->offset, at->offset, memory_order_relaxed);
+    atomic_store_explicit(&e->crc, entry_crc(&s), memory_order_relaxed);
     atomic_fetch_add(&e->version, 1);
 }
 
@@ -310,8 +325,11 @@ enum seam_status stream_consumer_leave(struct stream_consumers *c, const char *n
     return st;
 }
 
-static bool snapshot(const struct stream_entry *e, struct stream_consumer *out)
+/* *torn: what was last written does not check. */
+static bool snapshot(const struct stream_entry *e, struct stream_consumer *out, bool *torn)
 {
+    uint32_t crc = 0;
+
     for (int tries = 0; tries < 1000; tries++) {
         uint32_t before = atomic_load(&e->version);
 
@@ -325,13 +343,18 @@ static bool snapshot(const struct stream_entry *e, struct stream_consumer *out)
             .pid = atomic_load(&e->pid),
             .invalid = atomic_load(&e->invalid) != 0,
         };
+        crc = atomic_load(&e->crc);
         memcpy(out->name, e->name, sizeof out->name);
         out->name[sizeof out->name - 1] = '\0';
-        /* An owner that died while writing leaves the version odd: what it left is still the best
-         * known. */
+        /* An owner that died while writing leaves the version odd, and what it left does not check. */
         if (atomic_load(&e->version) == before &&
             ((before & 1) == 0 || tries == 999 || !seam_process_alive(out->pid)))
             break;
+    }
+    *torn = crc != entry_crc(out);
+    if (*torn) {
+        out->lsn = out->position = out->offset = 0;
+        out->wall_us = out->updated_us = 0;
     }
     out->alive = seam_process_alive(out->pid);
     return true;
@@ -347,9 +370,10 @@ size_t stream_consumers_list(struct stream_consumers *c,
                              struct stream_consumer out[STREAM_CONSUMERS_MAX])
 {
     size_t n = 0;
+    bool torn;
 
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++)
-        if (snapshot(&c->page->entries[i], &out[n])) n++;
+        if (snapshot(&c->page->entries[i], &out[n], &torn)) n++;
     qsort(out, n, sizeof *out, by_name);
     return n;
 }
@@ -362,10 +386,12 @@ enum seam_status stream_consumers_floor(struct stream_consumers *c, seam_lsn_t o
     for (size_t i = 0; i < STREAM_CONSUMERS_MAX; i++) {
         struct stream_entry *e = &c->page->entries[i];
         struct stream_consumer s;
+        bool torn;
 
-        if (!snapshot(e, &s) || s.invalid) continue;
+        if (!snapshot(e, &s, &torn) || s.invalid) continue;
         if (s.position < oldest) s.position = oldest; /* it has not confirmed anything yet */
-        if (bound != 0 && end > s.position && end - s.position > bound) {
+        /* Caught in the middle of a confirmation it is no laggard: it holds, and is asked again. */
+        if (bound != 0 && end > s.position && end - s.position > bound && !(torn && s.alive)) {
             atomic_store(&e->invalid, 1);
             (*invalidated)++;
             SEAM_TRACE(trace, "pipeline", "consumer_invalidated", SEAM_TS("consumer", s.name),

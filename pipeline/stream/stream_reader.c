@@ -96,9 +96,7 @@ enum seam_status stream_reader_open(struct seam_io *io, const char *dir, enum st
     enum seam_status st;
 
     assert(out != NULL && *out == NULL);
-    if (r == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a stream reader");
+    if (r == NULL) return seam_no_memory(f, "a stream reader");
     (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
     r->io = io;
     st = wal_reader_open(io, dir, SEAM_LSN_NONE, 0, &r->log, f);

@@ -67,8 +67,7 @@ enum seam_status stream_writer_open(struct seam_io *io, const char *dir,
     enum seam_status st;
 
     assert(out != NULL && *out == NULL);
-    if (w == NULL)
-        return seam_fault_set(f, SEAM_NOMEM, dir, SEAM_FAULT_NO_OFFSET, "no memory for the stream");
+    if (w == NULL) return seam_no_memory(f, "the stream");
     w->io = io;
     if (o != NULL) w->o = *o;
     if (w->o.clock == NULL) w->o.clock = seam_clock_real();
@@ -190,9 +189,7 @@ static enum seam_status close_chunk(struct stream_writer *w, struct seam_fault *
     struct stream_chunk_head h = head_of(w, &w->t, w->seq, w->count);
     enum seam_status st;
 
-    if (!seam_buf_ok(&w->body))
-        return seam_fault_set(f, SEAM_NOMEM, w->dir, SEAM_FAULT_NO_OFFSET,
-                              "no memory for a chunk of the stream");
+    if (!seam_buf_ok(&w->body)) return seam_no_memory(f, "a chunk of the stream");
     st = append_chunk(w, &h, &w->body, f);
     if (st != SEAM_OK) return st;
     w->seq += w->count;

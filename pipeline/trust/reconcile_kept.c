@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include "engine/base/crc32c.h"
+#include "engine/io/filehead.h"
 #include "engine/values/row.h"
 #include "wal/wal.h"
 
-enum { KEPT_VERSION = 1, KEPT_HEAD = 16, KEPT_MAX = 4 << 20 };
+enum { KEPT_AT_CRC = SEAM_FILEHEAD_BYTES, KEPT_BODY = KEPT_AT_CRC + 4, KEPT_MAX = 4 << 20 };
 
-static const char magic[8] = {'S', 'E', 'A', 'M', 'K', 'E', 'P', 'T'};
+/* Of another version: worth nothing, like anything else in doubt; the next full comparison writes it anew. */
+static const struct seam_filehead_format format = {
+    .magic = "SEAMKEPT", .version = 2, .name = "kept digests"};
 
 static enum seam_status kept_path(const struct platform *p, const char *store,
                                   char out[SEAM_PATH_MAX_BYTES], struct seam_fault *f)
@@ -71,17 +74,18 @@ static struct seam_digest read_digest(struct seam_reader *r)
 enum seam_status reconcile_kept_save(const struct platform *p, const char *store,
                                      const struct reconcile_kept *k, struct seam_fault *f)
 {
+    struct seam_filehead h = {.file_id = p->log_id, .lsn = k->lsn};
+    uint8_t head[SEAM_FILEHEAD_BYTES];
     struct seam_buf b = {0}, json = {0};
     char dir[SEAM_PATH_MAX_BYTES], path[SEAM_PATH_MAX_BYTES];
     enum seam_status st = platform_path(p, "reconcile", dir, f);
 
     if (st == SEAM_OK) st = kept_path(p, store, path, f);
     if (st == SEAM_OK) st = seam_io_mkdir(p->io, dir, f);
-    seam_buf_append(&b, magic, sizeof magic);
-    seam_buf_u32(&b, KEPT_VERSION);
+    memcpy(h.owner.platform, p->owner, sizeof h.owner.platform);
+    seam_filehead_encode(&format, &h, head);
+    seam_buf_append(&b, head, sizeof head);
     seam_buf_u32(&b, 0);
-    seam_buf_u64(&b, p->log_id);
-    seam_buf_u64(&b, k->lsn);
     seam_buf_u64(&b, k->publication);
     seam_buf_u64(&b, (uint64_t)k->full_us);
     seam_buf_varint(&b, k->count);
@@ -96,7 +100,7 @@ enum seam_status reconcile_kept_save(const struct platform *p, const char *store
     if (st == SEAM_OK && (!seam_buf_ok(&b) || !seam_buf_ok(&json)))
         st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory");
     if (st == SEAM_OK) {
-        seam_put_u32(b.data + 12, seam_crc32c(0, b.data + KEPT_HEAD, b.size - KEPT_HEAD));
+        seam_put_u32(b.data + KEPT_AT_CRC, seam_crc32c(0, b.data + KEPT_BODY, b.size - KEPT_BODY));
         st = seam_io_write_atomic(p->io, path, b.data, b.size, f);
     }
     seam_buf_free(&b);
@@ -127,21 +131,23 @@ static enum seam_status read_table(struct seam_reader *r, struct reconcile_kept 
 static enum seam_status decode(const struct platform *p, const struct seam_buf *b,
                                struct reconcile_kept *k, struct seam_fault *f)
 {
+    const struct seam_filehead_want want = {.platform = p->owner, .file_id = &p->log_id};
+    struct seam_filehead h;
     struct seam_reader r;
-    uint64_t log_id, tables;
-    enum seam_status st = SEAM_OK;
+    uint64_t tables;
+    enum seam_status st = seam_filehead_decode(&format, b->data, b->size, "kept digests", 0, &h, f);
 
-    if (b->size < KEPT_HEAD || memcmp(b->data, magic, sizeof magic) != 0 ||
-        seam_get_u32(b->data + 8) != KEPT_VERSION ||
-        seam_get_u32(b->data + 12) != seam_crc32c(0, b->data + KEPT_HEAD, b->size - KEPT_HEAD))
+    if (st == SEAM_OK) st = seam_filehead_check(&format, &h, &want, "kept digests", f);
+    if (st != SEAM_OK) return st;
+    if (b->size < KEPT_BODY || seam_get_u32(b->data + KEPT_AT_CRC) !=
+                                   seam_crc32c(0, b->data + KEPT_BODY, b->size - KEPT_BODY))
         return SEAM_CORRUPT;
-    r = seam_reader_of(b->data + KEPT_HEAD, b->size - KEPT_HEAD);
-    log_id = seam_read_u64(&r);
-    k->lsn = seam_read_u64(&r);
+    r = seam_reader_of(b->data + KEPT_BODY, b->size - KEPT_BODY);
+    k->lsn = h.lsn;
     k->publication = seam_read_u64(&r);
     k->full_us = (int64_t)seam_read_u64(&r);
     tables = seam_read_varint(&r);
-    if (r.bad || tables > KEPT_TABLES_MAX || log_id != p->log_id) return SEAM_CORRUPT;
+    if (r.bad || tables > KEPT_TABLES_MAX) return SEAM_CORRUPT;
     for (uint64_t i = 0; st == SEAM_OK && i < tables; i++) st = read_table(&r, k, f);
     return st == SEAM_OK && seam_reader_left(&r) != 0 ? SEAM_CORRUPT : st;
 }

@@ -133,7 +133,7 @@ static void round_trip(const struct sample *s, enum seam_value_type t, size_t n,
     ck_assert(seam_buf_ok(&b));
     size = b.size;
     memset(seam_buf_extend(&b, SEAM_BITPACK_SLACK), 0xee, SEAM_BITPACK_SLACK);
-    ck_assert(columnar_chunk_open(b.data, size, &chunk, &at));
+    ck_assert_int_eq(columnar_chunk_open(b.data, size, &chunk, &at), SEAM_OK);
     ck_assert_uint_eq(chunk->rows, n);
     ck_assert_uint_eq(chunk->nulls, with_nulls ? seam_bitset_count(s->nulls, n) : 0);
     for (uint32_t v = 0; v < chunk->vectors; v++) {

@@ -1,5 +1,6 @@
 #include "tests/common/fail_malloc.h"
 
+#include <check.h>
 #include <stddef.h>
 
 static uint64_t left;       /* allocations until the one that fails; 0 = off */
@@ -16,6 +17,30 @@ bool fail_malloc_stop(void)
 {
     __atomic_store_n(&left, 0, __ATOMIC_RELEASE);
     return __atomic_load_n(&fired, __ATOMIC_RELAXED);
+}
+
+uint64_t fail_malloc_everywhere(const struct fail_malloc_scenario *s)
+{
+    uint64_t failed = 0;
+    bool met = true;
+
+    for (uint64_t nth = 1; met; nth++) {
+        struct seam_fault f = {0};
+        enum seam_status st;
+
+        ck_assert_uint_lt(nth, 100000);
+        if (s->before != NULL) s->before(s->ctx);
+        fail_malloc_at(nth, false);
+        st = s->run(s->ctx, &f);
+        met = fail_malloc_stop();
+        ck_assert_msg(st == SEAM_OK || (met && st == SEAM_NOMEM), "allocation %d: %s: %s", (int)nth,
+                      seam_status_name(st), f.why);
+        ck_assert_msg(st == SEAM_OK || (f.status == st && f.why[0] != '\0'),
+                      "allocation %d: no_memory without its reason (fault %s, \"%s\")", (int)nth,
+                      seam_status_name(f.status), f.why);
+        failed += st != SEAM_OK;
+    }
+    return failed;
 }
 
 #ifdef __linux__

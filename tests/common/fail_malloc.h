@@ -15,7 +15,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/status.h"
+
 void fail_malloc_at(uint64_t nth, bool sticky); /* sticky: and every one after it */
 bool fail_malloc_stop(void);                    /* back to normal; whether any failed */
+
+/* The whole loop: the scenario is run with its 1st, 2nd, 3rd ... allocation failing until one run does not come to
+ * it; each run must say SEAM_OK, or SEAM_NOMEM with a fault that says the same and gives its reason. `before` (may be
+ * NULL) makes the world anew before each run, with all the memory there is. Returns how many failed.    */
+struct fail_malloc_scenario {
+    void (*before)(void *ctx);
+    enum seam_status (*run)(void *ctx, struct seam_fault *f);
+    void *ctx;
+};
+uint64_t fail_malloc_everywhere(const struct fail_malloc_scenario *s);
 
 #endif

@@ -163,13 +163,16 @@ static void test_sealed_text(void)
     ASSERT_OK(seam_buf_check(&text, &f, "a text"), &f);
     ck_assert_mem_eq(text.data, "{\"crc32c\":\"", 11);
     ck_assert_mem_eq(text.data + text.size - 9, ",\n\"a\":1}\n", 9);
-    ASSERT_OK(seam_seal_check(&text, "x", &f), &f);
+    ASSERT_OK(seam_seal_check(&text, "x", "make it again", &f), &f);
     for (size_t i = 0; i < text.size; i++) {
         text.data[i] ^= 1;
-        ASSERT_STATUS(seam_seal_check(&text, "x", NULL), SEAM_CORRUPT);
+        ASSERT_STATUS(seam_seal_check(&text, "x", "make it again", NULL),
+                      i >= 2 && i < 8 ? SEAM_UNSUPPORTED : SEAM_CORRUPT);
         text.data[i] ^= 1;
     }
-    ASSERT_STATUS(seam_seal_check(&object, "x", &f), SEAM_CORRUPT);
+    ASSERT_STATUS(seam_seal_check(&object, "x", "make it again", &f), SEAM_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(f.why, "version 1"));
+    ck_assert_ptr_nonnull(strstr(f.why, "version 2: make it again"));
     seam_buf_free(&object);
     seam_buf_free(&text);
 }

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (copy == NULL || scratch == NULL) abort();
     if (size > 0) memcpy(copy, data, size);
-    if (columnar_chunk_open(copy, size, &c, &at)) {
+    if (columnar_chunk_open(copy, size, &c, &at) == SEAM_OK) {
         for (uint32_t v = 0; v < c->vectors; v++) {
             uint64_t nulls[COLUMNAR_VECTOR_WORDS];
             struct columnar_chunk_vector cv;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/io/filehead.h"
 #include "engine/text/json.h"
 #include "pipeline/sinks/vectors/vectors_write.h"
 
@@ -44,6 +45,8 @@ enum seam_status sink_vectors_current(const struct platform *p, struct sink_vect
         return seam_fault_set(f, SEAM_NOT_FOUND, path, SEAM_FAULT_NO_OFFSET,
                               "no vectors yet: run 'seam sink DIR vectors' (or 'seam run DIR')");
     if (st == SEAM_OK) st = seam_io_read_all(p->io, path, CURRENT_MAX, &text, f);
+    if (st == SEAM_OK)
+        st = seam_seal_check(&text, path, "`seam rebuild DIR vectors` makes it again", f);
     if (st == SEAM_OK) st = seam_json_parse((const char *)text.data, text.size, &a, path, &root, f);
     if (st == SEAM_OK &&
         (!seam_json_int(seam_json_get(root, "generation"), &generation) || generation < 1 ||
@@ -72,7 +75,7 @@ enum seam_status sink_vectors_switch(const struct platform *p,
                                      const struct sink_vectors_current *to, struct seam_fault *f)
 {
     char path[SEAM_PATH_MAX_BYTES];
-    struct seam_buf b = {0};
+    struct seam_buf b = {0}, sealed = {0};
     struct seam_json_writer w;
     enum seam_status st = current_path(p, path, f);
 
@@ -85,11 +88,11 @@ enum seam_status sink_vectors_switch(const struct platform *p,
     seam_jw_key(&w, "trained_on");
     seam_jw_uint(&w, to->trained_on);
     seam_jw_end_object(&w);
-    seam_buf_str(&b, "\n");
-    if (st == SEAM_OK && !seam_buf_ok(&b))
-        st = seam_fault_set(f, SEAM_NOMEM, path, SEAM_FAULT_NO_OFFSET, "no memory");
-    if (st == SEAM_OK) st = seam_io_write_atomic(p->io, path, b.data, b.size, f);
+    seam_seal_json(&b, &sealed);
+    if (st == SEAM_OK) st = seam_buf_check(&sealed, f, "which vectors are current");
+    if (st == SEAM_OK) st = seam_io_write_atomic(p->io, path, sealed.data, sealed.size, f);
     seam_buf_free(&b);
+    seam_buf_free(&sealed);
     return st;
 }
 
@@ -124,7 +127,7 @@ enum seam_status sink_vectors_open_reader(const struct platform *p, seam_lsn_t a
         st = open_generation(p, &c, as_of, embedder, graph, &local);
         if (st == SEAM_OK) return SEAM_OK;
         if (sink_vectors_current(p, &again, NULL) != SEAM_OK || again.generation == c.generation) {
-            if (f != NULL && f->status == SEAM_OK) *f = local;
+            seam_fault_give(f, &local);
             return st;
         }
         c = again;

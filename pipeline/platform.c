@@ -296,7 +296,7 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
     if (format == NULL || !seam_json_int(format, &version) || version != PLATFORM_FORMAT)
         return seam_fault_set(f, SEAM_UNSUPPORTED, path, SEAM_FAULT_NO_OFFSET,
                               "a platform of format version %" PRId64
-                              "; this program reads version %d: `seam upgrade DIR` converts it",
+                              "; this program reads version %d: it was made by another seam",
                               version, PLATFORM_FORMAT);
     snprintf(p->id, sizeof p->id, "%s", seam_json_string(parsed, "id", ""));
     if (!take_id(p))
@@ -304,7 +304,8 @@ static enum seam_status read_config(struct platform *p, const char *path, struct
                               "\"id\" is not 32 hexadecimal digits");
     created = seam_json_string(parsed, "created", "");
     if (strlen(created) < CREATED_MAX) identity_check(p, created, check);
-    if (strcmp(seam_json_string(parsed, "check", "none"), check) != 0)
+    if (seam_json_get(parsed, "check") != NULL &&
+        strcmp(seam_json_string(parsed, "check", ""), check) != 0)
         return seam_fault_set(f, SEAM_CORRUPT, path, SEAM_FAULT_NO_OFFSET,
                               "format, id or created are not what \"check\" says: the file was "
                               "damaged, or changed where it must not be (edit \"shop\" only)");

@@ -7,12 +7,12 @@
  *   DIR/sinks/NAME/       warehouse, view, search, vectors, audit   (one writer process each)
  *
  * "check" is the crc32c of what the program wrote of itself (format, id and created, each and a newline): a damaged id
- * would make every store look like a stranger's. The shop is people's to edit and is not sealed.
+ * would make every store look like a stranger's. A platform that generation 1 made has none; any other must match. The shop is people's to edit and is not sealed.
  *
  * Which tables there are is the row store's catalogue; which of their columns feed which sink is the
  * configuration, so another shop needs another JSON file and no recompilation:
  *
- *   {"format":2, "id":"9f3c...", "created":"2026-...", "check":"0a1b2c3d", "shop":{
+ *   {"format":1, "id":"9f3c...", "created":"2026-...", "check":"0a1b2c3d", "shop":{
  *    "tables":["products", ...],
  *    "sinks":{
  *      "warehouse":{"silver":["products",...]},
@@ -40,7 +40,7 @@
 #include "engine/values/schema.h"
 
 enum {
-    PLATFORM_FORMAT = 2, /* docs/decisions/formats-2.md */
+    PLATFORM_FORMAT = 1, /* of seam.json alone; its stores have formats of their own */
     PLATFORM_CONFIG_MAX = 4 << 20,
     PLATFORM_CHECKPOINTS_KEPT =
         8, /* AS OF reaches back to the oldest of them: shop.log says else */

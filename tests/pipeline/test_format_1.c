@@ -69,7 +69,7 @@ static void test_stores_of_generation_1_are_refused_by_name(void)
     refused(hnsw_open_writer(io, in(dir, "sinks/vectors/g1"), NULL, &h, &f), &f, "seam rebuild");
 }
 
-static void test_small_files_of_generation_1_are_refused_by_name(void)
+static void test_small_files_of_generation_1_are_refused_by_name_or_read(void)
 {
     struct seam_io *io = seam_io_posix();
     const char *dir = sample();
@@ -79,8 +79,36 @@ static void test_small_files_of_generation_1_are_refused_by_name(void)
     struct seam_fault f = {0};
 
     refused(embedder_open(io, in(dir, "sinks/vectors/g1/model.embed"), &e, &f), &f, "seam rebuild");
-    refused(stream_registry_open(&registry, io, in(dir, "sinks/search"), &f), &f, "seam rebuild");
-    refused(platform_open(io, seam_clock_real(), dir, &p, &f), &f, "seam upgrade");
+    ASSERT_OK(stream_registry_open(&registry, io, in(dir, "sinks/view"), &f), &f); /* is read */
+    ck_assert_ptr_nonnull(stream_registry_find(&registry, "products"));
+    stream_registry_close(&registry);
+    ASSERT_OK(platform_open(io, seam_clock_real(), dir, &p, &f), &f); /* for `seam upgrade` */
+    platform_close(&p);
+}
+
+/* The id in seam.json is what every store is compared with: a damaged one is told from a stranger's store. */
+static void test_a_damaged_identity_is_damage(void)
+{
+    struct seam_io *io = seam_io_posix();
+    struct platform_new new = {.shop = "{\"tables\":[],\"sinks\":{}}", .n = 24, .seed = 5};
+    char dir[SEAM_PATH_MAX_BYTES], path[SEAM_PATH_MAX_BYTES], *id;
+    struct seam_buf b = {0};
+    struct platform p;
+    struct seam_fault f = {0};
+
+    snprintf(dir, sizeof dir, "%s/p", test_dir());
+    ASSERT_OK(platform_create(io, seam_clock_real(), dir, &new, &f), &f);
+    ASSERT_OK(platform_open(io, seam_clock_real(), dir, &p, &f), &f);
+    platform_close(&p);
+    ASSERT_OK(seam_path_join(path, dir, "seam.json", &f), &f);
+    ASSERT_OK(seam_io_read_all(io, path, 1 << 20, &b, &f), &f);
+    id = strstr(seam_buf_cstr(&b), "\"id\":\"");
+    ck_assert_ptr_nonnull(id);
+    id[10] = id[10] == 'a' ? 'b' : 'a';
+    ASSERT_OK(seam_io_write_atomic(io, path, b.data, b.size, &f), &f);
+    ASSERT_STATUS(platform_open(io, seam_clock_real(), dir, &p, &f), SEAM_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(f.why, "check"));
+    seam_buf_free(&b);
 }
 
 /* Every file of the folder whose name ends so, dumped. */
@@ -191,7 +219,8 @@ static void test_a_store_of_another_platform_is_refused(void)
 
 static const struct named_test tests[] = {
     T(test_stores_of_generation_1_are_refused_by_name),
-    T(test_small_files_of_generation_1_are_refused_by_name),
+    T(test_small_files_of_generation_1_are_refused_by_name_or_read),
+    T(test_a_damaged_identity_is_damage),
     T(test_dumps_of_generation_1_are_refused_by_name),
     T(test_a_store_of_another_platform_is_refused),
 };

@@ -243,11 +243,12 @@ enum seam_status invidx_segment_open(struct seam_io *io, const char *dir, uint64
     assert(schema->field_count >= 1);
     assert(out != NULL);
 
+    if (s != NULL)
+        s->refs = 1; /* release below counts it down, also where the table got no memory */
     if (s == NULL || t == NULL) {
         st = seam_no_memory(f, "a segment that is opened");
         goto done;
     }
-    s->refs = 1;
     s->id = id;
     s->io = io;
     st = invidx_segment_path(s->path, dir, id, f);

@@ -86,12 +86,13 @@ static struct oltp *db_new(struct seam_io *io, const struct oltp_options *o)
     db->txn.saves = malloc(OLTP_SAVEPOINTS_MAX * sizeof *db->txn.saves);
     db->txn.values = malloc(SEAM_COLUMNS_MAX * sizeof *db->txn.values);
     db->txn.old_values = malloc(SEAM_COLUMNS_MAX * sizeof *db->txn.old_values);
+    if (db->readers != NULL) /* before anything can fail: closing looks at each */
+        memset(db->readers, 0, OLTP_READERS_MAX * sizeof *db->readers);
     if (db->readers == NULL || db->seen == NULL || db->seen_before == NULL ||
         db->txn.saves == NULL || db->txn.values == NULL || db->txn.old_values == NULL) {
         (void)oltp_close(db, NULL);
         return NULL;
     }
-    memset(db->readers, 0, OLTP_READERS_MAX * sizeof *db->readers);
     return db;
 }
 

@@ -338,7 +338,7 @@ static enum seam_status read_header(struct loading *l, const char **at, const ch
             if (grown == NULL) return seam_no_memory(f, "the header");
             l->column_of = grown;
         }
-        memcpy(name, field, n);
+        if (n > 0) memcpy(name, field, n);
         name[n] = 0;
         st = check_name(l, name, path, f);
         if (st != SEAM_OK) return st;

@@ -424,8 +424,8 @@ static void ask(const struct columnar_reader *r, const char *sql, size_t n, int 
     if (st == SEAM_OK) st = columnar_sql_run(&q, &opt, gather, &got, NULL, &f);
     ck_assert_msg(st == SEAM_OK, "%.*s: %s at %" PRIu64, (int)n, sql, f.why, f.at);
     if (count == UINT64_MAX) {
-        qsort(got.at, got.n, sizeof *got.at, by_text);
-        qsort(want->at, want->n, sizeof *want->at, by_text);
+        if (got.n > 0) qsort(got.at, got.n, sizeof *got.at, by_text);
+        if (want->n > 0) qsort(want->at, want->n, sizeof *want->at, by_text);
         ck_assert_msg(got.n == want->n, "%.*s: %zu rows, want %zu", (int)n, sql, got.n, want->n);
         for (size_t i = 0; i < got.n; i++)
             ck_assert_msg(strcmp(got.at[i], want->at[i]) == 0, "%.*s\ngot  %s\nwant %s", (int)n,

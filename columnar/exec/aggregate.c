@@ -68,19 +68,6 @@ struct aggregation {
 
 /* ---- set up ---- */
 
-static bool same_expr(const struct columnar_expr *a, const struct columnar_expr *b)
-{
-    if (a == b) return true;
-    if (a->op != b->op || a->type != b->type || a->scale != b->scale || a->column != b->column ||
-        a->n_args != b->n_args || a->part != b->part || a->prepared != b->prepared)
-        return false;
-    if (a->op == COLUMNAR_E_CONST)
-        return a->constant.type == b->constant.type && seam_value_equal(&a->constant, &b->constant);
-    for (int k = 0; k < a->n_args; k++)
-        if (!same_expr(a->args[k], b->args[k])) return false;
-    return true;
-}
-
 /* Bounds of a plain column that comes unchanged from a scan of *rows rows. */
 static bool column_bounds(const struct columnar_plan *in, const struct columnar_expr *e,
                           int64_t *lo, int64_t *hi, uint64_t *rows)
@@ -148,7 +135,7 @@ static enum seam_status set_up(struct aggregation *x, const struct columnar_plan
 
         x->arg_of[g] = -1;
         if (arg == NULL) continue;
-        while (at < x->n_args && !same_expr(x->args[at], arg)) at++;
+        while (at < x->n_args && !columnar_expr_same(x->args[at], arg)) at++;
         if (at == x->n_args) x->args[x->n_args++] = arg;
         x->arg_of[g] = at;
         x->arg_bounded[g] = p->aggs[g].op == COLUMNAR_AGG_COUNT_DISTINCT && p->n_keys == 0 &&

@@ -684,3 +684,16 @@ void columnar_expr_columns(const struct columnar_expr *e, void (*fn)(void *ctx, 
     if (e->op == COLUMNAR_E_COLUMN) fn(ctx, e->column);
     for (int k = 0; k < e->n_args; k++) columnar_expr_columns(e->args[k], fn, ctx);
 }
+
+bool columnar_expr_same(const struct columnar_expr *a, const struct columnar_expr *b)
+{
+    if (a == b) return true;
+    if (a->op != b->op || a->type != b->type || a->scale != b->scale || a->column != b->column ||
+        a->n_args != b->n_args || a->part != b->part || a->prepared != b->prepared)
+        return false;
+    if (a->op == COLUMNAR_E_CONST)
+        return a->constant.type == b->constant.type && seam_value_equal(&a->constant, &b->constant);
+    for (int k = 0; k < a->n_args; k++)
+        if (!columnar_expr_same(a->args[k], b->args[k])) return false;
+    return true;
+}

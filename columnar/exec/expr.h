@@ -175,6 +175,9 @@ SEAM_MUST_USE enum seam_status columnar_expr_eval_row(const struct columnar_expr
                                                       struct seam_arena *a, struct seam_value *out,
                                                       struct seam_fault *f);
 
+/* The same computation over the same columns: one node of the tree may stand for the other. */
+bool columnar_expr_same(const struct columnar_expr *a, const struct columnar_expr *b);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,7 +23,7 @@ static enum seam_status add(struct columnar_rel_statement *s, struct conds *c,
         return st;
     }
     for (int k = 0; k < c->n; k++)
-        if (columnar_rel_same_expr(c->e[k], e)) return SEAM_OK;
+        if (columnar_expr_same(c->e[k], e)) return SEAM_OK;
     c->e = columnar_rel_grow(s, c->e, c->n, sizeof *c->e);
     if (c->e == NULL) return SEAM_NOMEM;
     c->e[c->n++] = e;
@@ -63,7 +63,7 @@ static bool in_and(const struct columnar_expr *e, const struct columnar_expr *wh
     int n = parts_of(e, &list);
 
     for (int k = 0; k < n; k++)
-        if (columnar_rel_same_expr(part(e, list, k), what)) return true;
+        if (columnar_expr_same(part(e, list, k), what)) return true;
     return false;
 }
 
@@ -118,7 +118,7 @@ static enum seam_status factor(struct columnar_rel_statement *s, const struct co
             bool is_common = false;
 
             for (int c = 0; c < common.n; c++)
-                is_common |= columnar_rel_same_expr(common.e[c], part(d[i], list, k));
+                is_common |= columnar_expr_same(common.e[c], part(d[i], list, k));
             if (!is_common) st = add(s, &rest, part(d[i], list, k));
         }
         if (rest.n == 0)

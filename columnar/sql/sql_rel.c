@@ -121,7 +121,7 @@ enum seam_status columnar_rel_compute(struct columnar_rel_statement *s, struct c
         if (made == NULL) return SEAM_NOMEM;
         for (int k = 0; k < (*at)->n_maps; k++) {
             made[(*at)->maps[k].id] = true;
-            if (!columnar_rel_same_expr((*at)->maps[k].e, e)) continue;
+            if (!columnar_expr_same((*at)->maps[k].e, e)) continue;
             *id = (*at)->maps[k].id;
             return SEAM_OK;
         }
@@ -406,19 +406,6 @@ enum seam_status columnar_rel_clone(struct columnar_rel_statement *s, const stru
     return st == SEAM_OK ? columnar_rel_replace_in(s, *out, by, n) : st;
 }
 
-bool columnar_rel_same_expr(const struct columnar_expr *a, const struct columnar_expr *b)
-{
-    if (a == b) return true;
-    if (a->op != b->op || a->type != b->type || a->scale != b->scale || a->column != b->column ||
-        a->n_args != b->n_args || a->part != b->part || a->prepared != b->prepared)
-        return false;
-    if (a->op == COLUMNAR_E_CONST)
-        return a->constant.type == b->constant.type && seam_value_equal(&a->constant, &b->constant);
-    for (int k = 0; k < a->n_args; k++)
-        if (!columnar_rel_same_expr(a->args[k], b->args[k])) return false;
-    return true;
-}
-
 enum seam_status columnar_rel_call(struct columnar_rel_statement *s, enum columnar_expr_op op,
                                    const struct columnar_expr *x, const struct columnar_expr *y,
                                    const struct columnar_expr **out)
@@ -446,9 +433,9 @@ enum seam_status columnar_rel_equal(struct columnar_rel_statement *s, const stru
 static bool is_null_of(const struct columnar_expr *e, const struct columnar_expr *side)
 {
     if (e->op != COLUMNAR_E_IS_NULL) return false;
-    while (side->op == COLUMNAR_E_CAST && !columnar_rel_same_expr(side, e->args[0]))
+    while (side->op == COLUMNAR_E_CAST && !columnar_expr_same(side, e->args[0]))
         side = side->args[0];
-    return columnar_rel_same_expr(side, e->args[0]);
+    return columnar_expr_same(side, e->args[0]);
 }
 
 bool columnar_rel_is_equal(const struct columnar_expr *e, const struct columnar_expr **a,

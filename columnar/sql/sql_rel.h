@@ -157,7 +157,6 @@ enum seam_status columnar_rel_replace_in(struct columnar_rel_statement *s, struc
 /* The same relation with numbers of its own; to[id]: the copy's number of what id was (others: id). */
 enum seam_status columnar_rel_clone(struct columnar_rel_statement *s, const struct columnar_rel *r,
                                     struct columnar_rel **out, int *to);
-bool columnar_rel_same_expr(const struct columnar_expr *a, const struct columnar_expr *b);
 /* a = b; or, null_safe, coalesce(a = b, a is null and b is null). */
 enum seam_status columnar_rel_equal(struct columnar_rel_statement *s, const struct columnar_expr *a,
                                     const struct columnar_expr *b, bool null_safe,

@@ -147,7 +147,7 @@ static enum seam_status through_group(struct columnar_rel_statement *s, struct c
 
         if (!splits(p, p->conds[k], &outer, &inner, &null_safe)) return SEAM_END;
         for (int i = 0; i < g->n_maps; i++)
-            if (columnar_rel_same_expr(g->maps[i].e, inner)) id = g->maps[i].id;
+            if (columnar_expr_same(g->maps[i].e, inner)) id = g->maps[i].id;
         if (id < 0) {
             id = inner->op == COLUMNAR_E_COLUMN
                      ? inner->column
